@@ -1,0 +1,1 @@
+"""Gatepost: users and sessions on PostgreSQL, without an ORM."""

@@ -1,0 +1,200 @@
+"""The tables and their rows, in the order of db/schema.sql: the one place that exports the schema.
+
+Each table is a PyPika table and three msgspec Structs: the row as selected, as inserted (what the
+database fills in may be left out) and as updated (everything may). The columns are read off the
+Structs; a test holds every name, type, default and nullability against the live catalogue.
+"""
+
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, Final, Literal, get_args
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from pypika import Table
+
+ColumnType = Literal["uuid", "text", "boolean", "timestamptz"]
+
+_TYPES: Final[dict[type, ColumnType]] = {
+    UUID: "uuid",
+    str: "text",
+    bool: "boolean",
+    datetime: "timestamptz",
+}
+
+# A column whose value opens something: shown and written only with the scope `secrets`.
+Secret = Annotated[str, Meta(extra={"secret": True})]
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``users`` as selected. Times are UTC."""
+
+    id: UUID
+    name: str
+    email: str
+    email_verified: bool
+    image: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``users`` as inserted."""
+
+    name: str
+    email: str
+    id: UUID | UnsetType = UNSET
+    email_verified: bool | UnsetType = UNSET
+    image: str | UnsetType | None = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in a row of ``users``; the trigger sees to the times."""
+
+    id: UUID | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    email_verified: bool | UnsetType = UNSET
+    image: str | UnsetType | None = UNSET
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``sessions`` as selected. Times are UTC."""
+
+    id: UUID
+    user_id: UUID
+    token: Secret
+    expires_at: datetime
+    ip_address: str
+    user_agent: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``sessions`` as inserted."""
+
+    user_id: UUID
+    token: Secret
+    expires_at: datetime
+    id: UUID | UnsetType = UNSET
+    ip_address: str | UnsetType = UNSET
+    user_agent: str | UnsetType = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class SessionChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in a row of ``sessions``; the trigger sees to the times."""
+
+    id: UUID | UnsetType = UNSET
+    user_id: UUID | UnsetType = UNSET
+    token: Secret | UnsetType = UNSET
+    expires_at: datetime | UnsetType = UNSET
+    ip_address: str | UnsetType = UNSET
+    user_agent: str | UnsetType = UNSET
+
+
+_TOKEN_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+def new_token() -> str:
+    """A session token: 32 letters and digits from the system's random source (190 bits)."""
+    return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the catalogue has it, and whether it is secret."""
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    default: str | None
+    """The default as PostgreSQL prints it, or None."""
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """``table.column`` refers to ``target``'s primary key; deleting the target deletes the row."""
+
+    name: str
+    table: str
+    column: str
+    target: str
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """A table: its PyPika name, its rows, its columns and its keys."""
+
+    table: Table
+    row: type[msgspec.Struct]
+    new: type[msgspec.Struct]
+    changes: type[msgspec.Struct]
+    defaults: dict[str, str]
+    unique: tuple[tuple[str, ...], ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    made: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    """Columns without a database default that the service fills in when a row leaves them out."""
+
+    @cached_property
+    def name(self) -> str:
+        return self.table.get_table_name()
+
+    @cached_property
+    def columns(self) -> MappingProxyType[str, Column]:
+        return MappingProxyType({f.name: self._column(f) for f in msgspec.structs.fields(self.row)})
+
+    def _column(self, declared: msgspec.structs.FieldInfo) -> Column:
+        options = get_args(declared.type) if NoneType in get_args(declared.type) else ()
+        base = next((option for option in options if option is not NoneType), declared.type)
+        meta = [m for m in getattr(base, "__metadata__", ()) if isinstance(m, Meta)]
+        plain = get_args(base)[0] if meta else base
+        return Column(
+            name=declared.name,
+            type=_TYPES[plain],
+            nullable=bool(options),
+            default=self.defaults.get(declared.name),
+            secret=any((m.extra or {}).get("secret") for m in meta),
+        )
+
+
+_ROW_DEFAULTS: Final = {
+    "id": "gen_random_uuid()",
+    "created_at": "now()",
+    "updated_at": "now()",
+}
+
+users: Final = Relation(
+    table=Table("users"),
+    row=User,
+    new=NewUser,
+    changes=UserChanges,
+    defaults=_ROW_DEFAULTS | {"email_verified": "false"},
+    unique=(("id",), ("email",)),
+)
+
+sessions: Final = Relation(
+    table=Table("sessions"),
+    row=Session,
+    new=NewSession,
+    changes=SessionChanges,
+    defaults=_ROW_DEFAULTS | {"ip_address": "''::text", "user_agent": "''::text"},
+    unique=(("id",), ("token",)),
+    foreign_keys=(ForeignKey("sessions_user_id_fkey", "sessions", "user_id", "users"),),
+    made={"token": new_token},
+)
+
+RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
+    {relation.name: relation for relation in (users, sessions)}
+)

@@ -1,0 +1,60 @@
+-- migrate:up
+
+-- One function for every table: the two columns it guards have the same names everywhere.
+CREATE FUNCTION set_row_times() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.created_at := OLD.created_at;
+    NEW.updated_at := pg_catalog.clock_timestamp();
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION set_row_times() IS
+    'Trigger: every update moves updated_at and keeps created_at, whoever writes.';
+
+CREATE TABLE users (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name text NOT NULL,
+    -- Byte order: comparisons do not depend on the server's locale, and a prefix search can use the index.
+    email text COLLATE "C" NOT NULL,
+    email_verified boolean NOT NULL DEFAULT false,
+    image text,
+    created_at timestamptz(3) NOT NULL DEFAULT now(),
+    updated_at timestamptz(3) NOT NULL DEFAULT now(),
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_email_key UNIQUE (email),
+    CONSTRAINT users_email_lower_case CHECK (email = lower(email)),
+    CONSTRAINT users_email_shape CHECK (email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'),
+    CONSTRAINT users_email_length CHECK (length(email) <= 254),
+    CONSTRAINT users_times_finite CHECK (isfinite(created_at) AND isfinite(updated_at))
+);
+
+-- The page of newest users, in an order without ties.
+CREATE INDEX users_created_at_id_idx ON users (created_at, id);
+
+CREATE TRIGGER users_set_row_times
+    BEFORE UPDATE ON users
+    FOR EACH ROW EXECUTE FUNCTION set_row_times();
+
+COMMENT ON TABLE users IS
+    'The people of the application. Written by the auth door, by Better Auth and by trusted backends.';
+COMMENT ON COLUMN users.id IS
+    'Primary key. Made by the database; a trusted backend may give its own when it inserts.';
+COMMENT ON COLUMN users.name IS
+    'Display name; may be empty. Written at sign-up, by the user later, and by trusted backends.';
+COMMENT ON COLUMN users.email IS
+    'Address, lower case, unique. Written at sign-up, by a confirmed change of address, and by trusted backends.';
+COMMENT ON COLUMN users.email_verified IS
+    'Whether the user has shown control of the address. Written when a verification mail is followed, and by trusted backends.';
+COMMENT ON COLUMN users.image IS
+    'Address of a picture, or null. Written by the user and by trusted backends.';
+COMMENT ON COLUMN users.created_at IS
+    'When the row was inserted, UTC, in milliseconds. Written once; the trigger keeps it.';
+COMMENT ON COLUMN users.updated_at IS
+    'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+
+-- migrate:down
+
+DROP TABLE users;
+DROP FUNCTION set_row_times();

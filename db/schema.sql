@@ -1,0 +1,314 @@
+\restrict dbmate
+
+-- Dumped from database version 18.6
+-- Dumped by pg_dump version 18.6
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: set_row_times(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.set_row_times() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.created_at := OLD.created_at;
+    NEW.updated_at := pg_catalog.clock_timestamp();
+    RETURN NEW;
+END
+$$;
+
+
+--
+-- Name: FUNCTION set_row_times(); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.set_row_times() IS 'Trigger: every update moves updated_at and keeps created_at, whoever writes.';
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_migrations (
+    version character varying NOT NULL
+);
+
+
+--
+-- Name: sessions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    token text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp(3) with time zone NOT NULL,
+    ip_address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sessions_expires_after_created CHECK ((expires_at > created_at)),
+    CONSTRAINT sessions_ip_address_length CHECK ((length(ip_address) <= 45)),
+    CONSTRAINT sessions_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at))),
+    CONSTRAINT sessions_token_shape CHECK ((token ~ '^[A-Za-z0-9_-]{32,255}$'::text))
+);
+
+
+--
+-- Name: TABLE sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.sessions IS 'Who is signed in where. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its sessions.';
+
+
+--
+-- Name: COLUMN sessions.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.id IS 'Primary key. Made by the database; a trusted backend may give its own when it inserts.';
+
+
+--
+-- Name: COLUMN sessions.user_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.user_id IS 'The user who is signed in. Written once, at sign-in.';
+
+
+--
+-- Name: COLUMN sessions.token; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.token IS 'Secret: what the cookie carries, signed. Written once, at sign-in, from a cryptographic random source.';
+
+
+--
+-- Name: COLUMN sessions.expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.expires_at IS 'From when the session counts as signed out, UTC, in milliseconds. Written at sign-in and by each refresh.';
+
+
+--
+-- Name: COLUMN sessions.ip_address; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.ip_address IS 'Client address at sign-in as text, empty when unknown. Written once, at sign-in.';
+
+
+--
+-- Name: COLUMN sessions.user_agent; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.user_agent IS 'User-Agent header at sign-in, empty when unknown. Written once, at sign-in.';
+
+
+--
+-- Name: COLUMN sessions.created_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.created_at IS 'When the user signed in, UTC, in milliseconds. Written once; the trigger keeps it.';
+
+
+--
+-- Name: COLUMN sessions.updated_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sessions.updated_at IS 'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.users (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    name text NOT NULL,
+    email text NOT NULL COLLATE pg_catalog."C",
+    email_verified boolean DEFAULT false NOT NULL,
+    image text,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_email_length CHECK ((length(email) <= 254)),
+    CONSTRAINT users_email_lower_case CHECK ((email = lower(email))),
+    CONSTRAINT users_email_shape CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'::text)),
+    CONSTRAINT users_times_finite CHECK ((isfinite(created_at) AND isfinite(updated_at)))
+);
+
+
+--
+-- Name: TABLE users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.users IS 'The people of the application. Written by the auth door, by Better Auth and by trusted backends.';
+
+
+--
+-- Name: COLUMN users.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.id IS 'Primary key. Made by the database; a trusted backend may give its own when it inserts.';
+
+
+--
+-- Name: COLUMN users.name; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.name IS 'Display name; may be empty. Written at sign-up, by the user later, and by trusted backends.';
+
+
+--
+-- Name: COLUMN users.email; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.email IS 'Address, lower case, unique. Written at sign-up, by a confirmed change of address, and by trusted backends.';
+
+
+--
+-- Name: COLUMN users.email_verified; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.email_verified IS 'Whether the user has shown control of the address. Written when a verification mail is followed, and by trusted backends.';
+
+
+--
+-- Name: COLUMN users.image; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.image IS 'Address of a picture, or null. Written by the user and by trusted backends.';
+
+
+--
+-- Name: COLUMN users.created_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.created_at IS 'When the row was inserted, UTC, in milliseconds. Written once; the trigger keeps it.';
+
+
+--
+-- Name: COLUMN users.updated_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.updated_at IS 'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: sessions sessions_token_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_token_key UNIQUE (token);
+
+
+--
+-- Name: users users_email_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: sessions_created_at_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_created_at_id_idx ON public.sessions USING btree (created_at, id);
+
+
+--
+-- Name: sessions_expires_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_expires_at_idx ON public.sessions USING brin (expires_at);
+
+
+--
+-- Name: sessions_user_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_user_id_idx ON public.sessions USING btree (user_id);
+
+
+--
+-- Name: users_created_at_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_created_at_id_idx ON public.users USING btree (created_at, id);
+
+
+--
+-- Name: sessions sessions_set_row_times; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER sessions_set_row_times BEFORE UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.set_row_times();
+
+
+--
+-- Name: users users_set_row_times; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER users_set_row_times BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.set_row_times();
+
+
+--
+-- Name: sessions sessions_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict dbmate
+
+
+--
+-- Dbmate schema migrations
+--
+
+INSERT INTO public.schema_migrations (version) VALUES
+    ('20261122090000'),
+    ('20261122090100');
