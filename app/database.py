@@ -1,0 +1,242 @@
+"""The database: pool, deadlines, retries, and the driver's errors mapped to ours.
+
+The only module that touches asyncpg. A statement that fails was rolled back by the server, so a
+single one may be sent again when the failure says so; everything else is the caller's to decide.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import Histogram
+
+from app.settings import Settings
+from app.sql import Statement
+
+Row = asyncpg.Record
+Result = TypeVar("Result")
+
+
+class DatabaseError(Exception):
+    """The server refused a statement."""
+
+    def __init__(
+        self,
+        sqlstate: str,
+        message: str,
+        details: str | None = None,
+        hint: str | None = None,
+        constraint: str | None = None,
+    ) -> None:
+        super().__init__(f"{sqlstate}: {message}")
+        self.sqlstate = sqlstate
+        self.message = message
+        self.details = details
+        self.hint = hint
+        self.constraint = constraint
+
+
+class DatabaseUnavailableError(Exception):
+    """The server cannot be reached, is going down, or no longer takes writes."""
+
+
+class PoolExhaustedError(DatabaseUnavailableError):
+    """Every connection stayed in use until the deadline."""
+
+
+class QueryTimeoutError(DatabaseUnavailableError):
+    """A statement ran into its deadline and was cancelled."""
+
+
+# Serialization failure, deadlock, lock not available: the same statement may succeed next time.
+_TRANSIENT: Final = frozenset(("40001", "40P01", "55P03"))
+# Read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now:
+# pooled connections lead to the wrong server.
+_MOVED: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
+_ATTEMPTS: Final = 3
+
+_seconds = Histogram(
+    "gatepost_statement_seconds",
+    "Time from asking for a connection to having the rows",
+    ["statement"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+
+
+class Database:
+    """A pool of connections to one database. Times go in and out as aware datetimes in UTC."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: asyncpg.Pool | None = None
+
+    async def open(self) -> None:
+        """Make the pool. Connects on first use, so that a service can start before its database.
+
+        Raises DatabaseUnavailableError when the address makes no sense.
+        """
+        settings = self._settings
+        try:
+            self._pool = await asyncpg.create_pool(
+                settings.database_url,
+                min_size=0,
+                max_size=settings.pool_size,
+                timeout=settings.acquire_timeout,
+                command_timeout=settings.query_timeout,
+                statement_cache_size=0 if settings.pooled else 200,
+                reset=_keep,
+                server_settings=_SESSION,
+            )
+        except (ValueError, asyncpg.InterfaceError, OSError) as error:
+            raise DatabaseUnavailableError(f"DATABASE_URL: {error}") from None
+
+    async def close(self) -> None:
+        """Let running statements end, within the query deadline, then close the connections."""
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), self._settings.query_timeout)
+            except TimeoutError:
+                self._pool.terminate()
+
+    async def fetch(self, statement: Statement, *arguments: Any) -> list[Row]:
+        """The rows of a statement.
+
+        Raises DatabaseError or DatabaseUnavailableError.
+        """
+        return await self._run(
+            statement.name, lambda connection: connection.fetch(statement.text, *arguments)
+        )
+
+    async def fetch_row(
+        self,
+        statement: Statement,
+        *arguments: Any,
+        check: Callable[[Row], None] | None = None,
+        rollback: bool = False,
+    ) -> Row:
+        """The one row of a statement that always gives one.
+
+        ``check`` sees the row before the commit: what it raises undoes the statement.
+        With ``rollback`` the statement is undone in any case.
+        """
+
+        async def run(connection: Any) -> Row:
+            if check is None and not rollback:
+                return await connection.fetchrow(statement.text, *arguments)
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                row = await connection.fetchrow(statement.text, *arguments)
+                if check is not None:
+                    check(row)
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await (transaction.rollback() if rollback else transaction.commit())
+            return row
+
+        return await self._run(statement.name, run)
+
+    async def _run(self, name: str, work: Callable[[Any], Any]) -> Any:
+        attempt = 1
+        with _seconds.labels(name).time():
+            while True:
+                try:
+                    async with self._connection() as connection:
+                        return await work(connection)
+                except asyncpg.InvalidCachedStatementError:
+                    # a migration changed a table: the driver forgot its plans, ask once more
+                    if attempt >= _ATTEMPTS:
+                        raise DatabaseUnavailableError("the schema is changing") from None
+                except asyncpg.PostgresError as error:
+                    if error.sqlstate not in _TRANSIENT or attempt >= _ATTEMPTS:
+                        raise await self._refused(error) from None
+                    await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311
+                except TimeoutError:
+                    raise QueryTimeoutError(
+                        f"no answer within {self._settings.query_timeout:g} s"
+                    ) from None
+                except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                    if isinstance(error, ValueError):  # the driver's own DataError
+                        raise DatabaseError("22P02", "a value does not fit its type") from None
+                    raise DatabaseUnavailableError("the connection was lost") from None
+                attempt += 1
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        pool = self._pool
+        if pool is None:
+            raise DatabaseUnavailableError("the pool is not open")
+        try:
+            connection = await pool.acquire(timeout=self._settings.acquire_timeout)
+        except TimeoutError:
+            if pool.get_size() >= pool.get_max_size() and pool.get_idle_size() == 0:
+                raise PoolExhaustedError("every connection is in use") from None
+            raise DatabaseUnavailableError("the database did not answer") from None
+        except (OSError, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailableError(_reason(error)) from None
+        except asyncpg.PostgresError as error:
+            raise DatabaseUnavailableError(f"{error.sqlstate}: {error.message}") from None
+        try:
+            yield connection
+        finally:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                await pool.release(connection, timeout=self._settings.acquire_timeout)
+
+    async def _refused(self, error: asyncpg.PostgresError) -> Exception:
+        sqlstate = error.sqlstate or "XX000"
+        if sqlstate in _MOVED and self._pool is not None:
+            await self._pool.expire_connections()
+        if sqlstate in _MOVED or sqlstate in _TRANSIENT or sqlstate[:2] in ("08", "53"):
+            return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
+        if sqlstate == "57014":
+            return QueryTimeoutError("the statement was cancelled")
+        return DatabaseError(
+            sqlstate,
+            error.message or "",
+            error.detail,
+            error.hint,
+            error.constraint_name,
+        )
+
+
+# PgBouncer passes these three on; it refuses a start-up parameter that it does not track.
+_SESSION: Final = {"application_name": "gatepost", "timezone": "UTC", "datestyle": "ISO, MDY"}
+
+
+async def _keep(connection: Any) -> None:
+    """Hand a connection on as it is: nothing here leaves state on one, and a reset query would
+    be a second round trip for each request."""
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+_SAMPLES: Final[dict[str, Any]] = {
+    "uuid": UUID(int=0),
+    "text": "",
+    "bigint": 1,
+    "boolean": True,
+}
+
+
+async def explain(url: str, statements: Iterable[Statement]) -> list[tuple[Statement, str]]:
+    """Each statement with its plan, as the server would run it with values it has not seen."""
+    connection = await asyncpg.connect(url, timeout=5, command_timeout=30, server_settings=_SESSION)
+    try:
+        plans = []
+        for statement in statements:
+            values = [
+                [_SAMPLES[type_[:-2]]] if type_.endswith("[]") else _SAMPLES[type_]
+                for _, type_ in statement.parameters
+            ]
+            rows = await connection.fetch(f"EXPLAIN {statement.text}", *values)
+            plans.append((statement, "\n".join(row[0] for row in rows)))
+        return plans
+    finally:
+        await connection.close()

@@ -1,0 +1,13 @@
+"""Every fixed statement, one module a table. The REST door's are made per request shape."""
+
+from typing import Final
+
+from app.sql import Statement
+from app.statements import catalogue, migrations
+
+ALL: Final[tuple[Statement, ...]] = tuple(
+    value
+    for module in (catalogue, migrations)
+    for value in vars(module).values()
+    if isinstance(value, Statement)
+)
