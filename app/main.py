@@ -1,0 +1,74 @@
+"""The service: every route on one screen. ``uvicorn app.main:app`` runs it."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.database import Database
+from app.http.errors import on_http_exception
+from app.http.log import configure_logging
+from app.http.middleware import RequestMiddleware
+from app.operations.health import Health
+from app.rest.door import PREFIX, RestDoor
+from app.settings import Settings, SettingsError
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application. Its pool lives as long as the lifespan."""
+    database = Database(settings)
+    rest = RestDoor(database, settings)
+    health = Health(database)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        configure_logging()
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
+
+    return Starlette(
+        routes=[
+            Route("/livez", _alive),
+            Route("/readyz", health.ready),
+            Route("/metrics", _metrics),
+            Route(PREFIX, rest),
+            Route(PREFIX + "/{relation:path}", rest),
+        ],
+        middleware=[
+            Middleware(
+                RequestMiddleware,
+                timeout=settings.request_timeout,
+                max_body=settings.max_body,
+            )
+        ],
+        exception_handlers={HTTPException: on_http_exception},
+        lifespan=lifespan,
+    )
+
+
+async def _alive(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def __getattr__(name: str) -> Starlette:
+    # made on demand: importing this module for create_app must not need an environment
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        return create_app(Settings.from_environment(os.environ))
+    except SettingsError as error:
+        raise SystemExit(f"gatepost: {error}") from None

@@ -1,0 +1,485 @@
+"""The query string, parsed to a tree.
+
+Source: PostgREST 14, "Tables and Views", "Resource Embedding", "URL Grammar". The tree holds no
+value: each stands in ``Request.values`` and the tree has its place there, so that two requests
+that differ in their values alone have equal trees and share one statement.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from app.rest.errors import RestError, bad_syntax, too_much
+
+MAX_QUERY: Final = 32 * 1024
+MAX_DEPTH: Final = 10
+MAX_CONDITIONS: Final = 200
+MAX_EMBEDS: Final = 20
+MAX_ITEMS: Final = 200
+
+OPERATORS: Final = frozenset(
+    ("eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is")
+) | {"isdistinct"}
+_QUANTIFIED: Final = frozenset(("eq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch"))
+_NOT_HERE: Final = frozenset(
+    ("fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj")
+)
+_IS: Final = frozenset(("null", "not_null", "true", "false", "unknown"))
+_AGGREGATES: Final = frozenset(("avg", "count", "max", "min", "sum"))
+_NAME: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([\w $-]*[\w$])', re.ASCII)
+_CAST: Final = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)
+_ALIAS_BYTES: Final = 63
+
+Value = str | list[str]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``column operator value``; ``slot`` is the value's place, ``test`` the word after ``is``."""
+
+    column: str
+    operator: str
+    negated: bool
+    slot: int = -1
+    quantifier: Literal["any", "all"] | None = None
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """``and(…)`` or ``or(…)``, maybe negated."""
+
+    operator: Literal["and", "or"]
+    negated: bool
+    children: "tuple[Condition | Logic, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One term of ``order``; ``relation`` when it is an embedded row's column."""
+
+    column: str
+    relation: str | None
+    descending: bool
+    nulls: Literal["first", "last"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnItem:
+    """A selected column; ``name`` is ``*`` for all of them."""
+
+    name: str
+    alias: str | None = None
+    cast: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedItem:
+    """A selected relation. ``hint`` names the foreign key, ``join`` is inner or left."""
+
+    target: str
+    alias: str | None
+    hint: str | None
+    join: Literal["inner", "left"]
+    spread: bool
+    items: "tuple[ColumnItem | EmbedItem, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What filters, orders and cuts one level: the table itself or an embedded relation."""
+
+    conditions: tuple[Condition | Logic, ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: int = -1
+    """The place of the limit among the values, or -1."""
+    offset: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All that decides the shape of a statement: equal trees, equal SQL."""
+
+    select: tuple[ColumnItem | EmbedItem, ...]
+    levels: tuple[tuple[tuple[str, ...], Level], ...]
+    columns: tuple[str, ...] | None = None
+    on_conflict: tuple[str, ...] | None = None
+
+    def level(self, path: tuple[str, ...]) -> Level:
+        return next((level for at, level in self.levels if at == path), Level())
+
+
+@dataclass(slots=True)
+class Request:
+    """A parsed query string: the tree and its values."""
+
+    tree: Tree
+    values: list[Value]
+
+
+@dataclass(slots=True)
+class _Level:
+    conditions: list[Condition | Logic] = field(default_factory=list)
+    order: tuple[Order, ...] = ()
+    limit: int = -1
+    offset: int = -1
+
+
+def parse(query: bytes) -> Request:
+    """Parse a raw query string. Raises RestError: PGRST100 with the position, or 414."""
+    if len(query) > MAX_QUERY:
+        raise RestError(414, "PGRST100", f"The query string is longer than {MAX_QUERY} bytes")
+    return _Parser().request(_pairs(query))
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    pairs = []
+    for part in query.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            pairs.append((_decoded(name), _decoded(value)))
+    return pairs
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise RestError(
+            400, "22021", 'invalid byte sequence for encoding "UTF8" in the query string'
+        ) from None
+    if "\0" in text:
+        raise RestError(400, "22021", 'invalid byte sequence for encoding "UTF8": 0x00')
+    return text
+
+
+class _Parser:
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self.levels: dict[tuple[str, ...], _Level] = {}
+        self.conditions = 0
+        self.embeds = 0
+
+    def request(self, pairs: list[tuple[str, str]]) -> Request:
+        once: dict[str, str] = {}
+        select: tuple[ColumnItem | EmbedItem, ...] = (ColumnItem("*"),)
+        columns = on_conflict = None
+        for name, value in pairs:
+            *path, last = _path(name)
+            known = last in ("order", "limit", "offset") or name in (
+                "select",
+                "columns",
+                "on_conflict",
+            )
+            if known and once.setdefault(name, value) is not value:
+                raise RestError(400, "PGRST100", f'"{name}" is given twice')
+            if name == "select":
+                select = _Text("select parameter", value).whole(self.items)
+            elif name == "columns":
+                columns = _Text("columns parameter", value).whole(_names)
+            elif name == "on_conflict":
+                on_conflict = _Text("on_conflict parameter", value).whole(_names)
+            else:
+                self.level_parameter(tuple(path), last, value)
+        levels = tuple(
+            (path, Level(tuple(level.conditions), level.order, level.limit, level.offset))
+            for path, level in sorted(self.levels.items())
+        )
+        return Request(Tree(select, levels, columns, on_conflict), self.values)
+
+    def level_parameter(self, path: tuple[str, ...], last: str, value: str) -> None:
+        negated = last in ("and", "or") and path[-1:] == ("not",)
+        level = self.levels.setdefault(path[:-1] if negated else path, _Level())
+        if last in ("and", "or"):
+            text = _Text("logic tree", value)
+            level.conditions.append(
+                text.whole(lambda t: self.logic(t, "and" if last == "and" else "or", negated, 1))
+            )
+        elif last == "order":
+            level.order = _Text("order", value).whole(_orders)
+        elif last == "limit":
+            level.limit = self.slot(_integer("limit", value))
+        elif last == "offset":
+            level.offset = self.slot(_integer("offset", value))
+        else:
+            level.conditions.append(self.filter(last, value))
+
+    def slot(self, value: Value) -> int:
+        self.values.append(value)
+        return len(self.values) - 1
+
+    # select
+
+    def items(self, text: "_Text", depth: int = 1) -> tuple[ColumnItem | EmbedItem, ...]:
+        if depth > MAX_DEPTH:
+            raise too_much("levels of embedding", MAX_DEPTH)
+        found: list[ColumnItem | EmbedItem] = []
+        if text.done or text.peek(")"):
+            return ()
+        while True:
+            found.append(self.item(text, depth))
+            if len(found) > MAX_ITEMS:
+                raise too_much("selected columns", MAX_ITEMS)
+            if not text.take(","):
+                return tuple(found)
+
+    def item(self, text: "_Text", depth: int) -> ColumnItem | EmbedItem:
+        if text.take("*"):
+            return ColumnItem("*")
+        spread = text.take("...")
+        name, alias = text.name("a column or a relation"), None
+        if text.peek(":") and not text.peek("::"):
+            text.take(":")
+            alias, name = name, text.name("a column or a relation")
+            if len(alias.encode()) > _ALIAS_BYTES:
+                raise too_much("bytes in an alias", _ALIAS_BYTES)
+        hints = []
+        while text.take("!"):
+            hints.append(text.name("a foreign key, inner or left"))
+        if text.peek("("):
+            if name in _AGGREGATES and text.rest.startswith("()"):
+                raise _aggregates()
+            text.take("(")
+            self.embeds += 1
+            if self.embeds > MAX_EMBEDS:
+                raise too_much("embedded relations", MAX_EMBEDS)
+            items = self.items(text, depth + 1)
+            text.expect(")")
+            keys = [hint for hint in hints if hint not in ("inner", "left")]
+            if len(keys) > 1:
+                raise text.error("one foreign key")
+            join: Literal["inner", "left"] = "inner" if "inner" in hints else "left"
+            return EmbedItem(name, alias, keys[0] if keys else None, join, spread, items)
+        if spread or hints:
+            raise text.error('"("')
+        if text.take("->"):
+            raise _not_here("JSON paths")
+        cast = None
+        if text.take("::"):
+            match = _CAST.match(text.text, text.at)
+            if match is None:
+                raise text.error("a type")
+            cast, text.at = match[0].strip(), match.end()
+        if text.peek("."):
+            if re.match(rf"\.(?:{'|'.join(_AGGREGATES)})\(\)", text.rest):
+                raise _aggregates()
+            raise text.error('"," or the end')
+        return ColumnItem(name, alias, cast)
+
+    # filters
+
+    def filter(self, column: str, value: str) -> Condition:
+        text = _Text("filter", value)
+        operator, negated, quantifier = self.operator(text)
+        return self.condition(column, operator, negated, quantifier, text, None)
+
+    def operator(self, text: "_Text") -> tuple[str, bool, Literal["any", "all"] | None]:
+        negated = text.take("not.")
+        start = text.at
+        match = re.compile(r"[a-z]+").match(text.text, text.at)
+        operator = match[0] if match else ""
+        if operator in _NOT_HERE:
+            raise _not_here(f'The operator "{operator}"')
+        if operator not in OPERATORS:
+            raise text.error('"not" or an operator (eq, gt, …)', start)
+        text.at += len(operator)
+        quantifier: Literal["any", "all"] | None = None
+        if operator in _QUANTIFIED:
+            quantifier = "any" if text.take("(any)") else "all" if text.take("(all)") else None
+        text.expect(".")
+        return operator, negated, quantifier
+
+    def condition(
+        self,
+        column: str,
+        operator: str,
+        negated: bool,
+        quantifier: Literal["any", "all"] | None,
+        text: "_Text",
+        ends: str | None,
+    ) -> Condition:
+        """The value and with it the condition. ``ends``: what ends a value in a logic tree."""
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            raise too_much("conditions", MAX_CONDITIONS)
+        if operator == "is":
+            start = text.at
+            test = (text.until(ends) if ends else text.remainder()).lower()
+            if test not in _IS:
+                raise text.error("null, not_null, true, false or unknown", start)
+            return Condition(column, operator, negated, test=test)
+        if operator == "in":
+            text.expect("(")
+            value: Value = text.elements(")", '"')
+            if not ends:
+                text.end()
+        elif quantifier:
+            text.expect("{")
+            value = text.elements("}", '"')
+            if not ends:
+                text.end()
+        elif not ends:
+            value = text.remainder()
+        else:
+            value = text.quoted() if text.peek('"') else text.until(ends)
+        return Condition(column, operator, negated, self.slot(value), quantifier)
+
+    def logic(
+        self, text: "_Text", operator: Literal["and", "or"], negated: bool, depth: int
+    ) -> Logic:
+        if depth > MAX_DEPTH:
+            raise too_much("levels of logic", MAX_DEPTH)
+        text.expect("(")
+        children: list[Condition | Logic] = [self.logic_part(text, depth)]
+        while text.take(","):
+            children.append(self.logic_part(text, depth))
+        text.expect(")")
+        return Logic(operator, negated, tuple(children))
+
+    def logic_part(self, text: "_Text", depth: int) -> Condition | Logic:
+        nested = re.compile(r"(not\.)?(and|or)(?=\()").match(text.text, text.at)
+        if nested:
+            text.at = nested.end()
+            inner: Literal["and", "or"] = "and" if nested[2] == "and" else "or"
+            return self.logic(text, inner, nested[1] is not None, depth + 1)
+        column = text.name("a column, and or or")
+        text.expect(".")
+        operator, negated, quantifier = self.operator(text)
+        return self.condition(column, operator, negated, quantifier, text, ",)")
+
+
+class _Text:
+    """A text and how far it has been read."""
+
+    def __init__(self, what: str, text: str) -> None:
+        self.what = what
+        self.text = text
+        self.at = 0
+
+    @property
+    def done(self) -> bool:
+        return self.at >= len(self.text)
+
+    @property
+    def rest(self) -> str:
+        return self.text[self.at :]
+
+    def error(self, expected: str, at: int | None = None) -> RestError:
+        return bad_syntax(self.what, self.text, (self.at if at is None else at) + 1, expected)
+
+    def whole(self, parse: "Callable[[_Text], Result]") -> Result:
+        result = parse(self)
+        self.end()
+        return result
+
+    def end(self) -> None:
+        if not self.done:
+            raise self.error("the end")
+
+    def peek(self, word: str) -> bool:
+        return self.text.startswith(word, self.at)
+
+    def take(self, word: str) -> bool:
+        if self.peek(word):
+            self.at += len(word)
+            return True
+        return False
+
+    def expect(self, word: str) -> None:
+        if not self.take(word):
+            raise self.error(f'"{word}"')
+
+    def name(self, expected: str) -> str:
+        match = _NAME.match(self.text, self.at)
+        if match is None:
+            raise self.error(expected)
+        self.at = match.end()
+        if match[1] is not None:
+            return re.sub(r"\\(.)", r"\1", match[1])
+        return match[2].strip()
+
+    def until(self, ends: str) -> str:
+        start = self.at
+        while not self.done and self.text[self.at] not in ends:
+            self.at += 1
+        return self.text[start : self.at]
+
+    def remainder(self) -> str:
+        rest, self.at = self.rest, len(self.text)
+        return rest
+
+    def quoted(self) -> str:
+        """A value in double quotes, in which a backslash keeps the next character as it is."""
+        start = self.at
+        match = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match(self.text, start)
+        if match is None:
+            raise self.error("a closing quote", start)
+        self.at = match.end()
+        return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
+
+    def elements(self, closing: str, quote: str) -> list[str]:
+        """Values up to ``closing``, parted by commas, each maybe in quotes."""
+        found: list[str] = []
+        if self.take(closing):
+            return found
+        while True:
+            found.append(self.quoted() if self.peek(quote) else self.until("," + closing))
+            if self.take(closing):
+                return found
+            self.expect(",")
+
+
+def _path(name: str) -> list[str]:
+    """``a.b."c.d"`` as its parts."""
+    parts = re.findall(r'"((?:[^"\\]|\\.)*)"|([^".]+)', name)
+    return [re.sub(r"\\(.)", r"\1", quoted) or plain for quoted, plain in parts] or [name]
+
+
+def _names(text: _Text) -> tuple[str, ...]:
+    names = [text.name("a column")]
+    while text.take(","):
+        names.append(text.name("a column"))
+        if len(names) > MAX_ITEMS:
+            raise too_much("columns", MAX_ITEMS)
+    return tuple(dict.fromkeys(names))
+
+
+def _orders(text: _Text) -> tuple[Order, ...]:
+    orders = []
+    while True:
+        column, relation = text.name("a column"), None
+        if text.take("("):
+            relation, column = column, text.name("a column")
+            text.expect(")")
+        if text.take("->"):
+            raise _not_here("JSON paths")
+        descending = text.take(".desc")
+        if not descending:
+            text.take(".asc")
+        nulls: Literal["first", "last"] | None = None
+        if text.take(".nullsfirst"):
+            nulls = "first"
+        elif text.take(".nullslast"):
+            nulls = "last"
+        orders.append(Order(column, relation, descending, nulls))
+        if len(orders) > MAX_ITEMS:
+            raise too_much("order terms", MAX_ITEMS)
+        if not text.take(","):
+            return tuple(orders)
+
+
+def _integer(what: str, value: str) -> str:
+    if not re.fullmatch(r"[+-]?[0-9]{1,4000}", value):
+        raise bad_syntax(what, value, 1, "a whole number")
+    return value
+
+
+def _aggregates() -> RestError:
+    return RestError(400, "PGRST123", "Use of aggregate functions is not allowed")
+
+
+def _not_here(what: str) -> RestError:
+    return RestError(400, "PGRST127", "Feature not implemented", f"{what} cannot be used here")

@@ -1,0 +1,163 @@
+"""Media types: which answer the client accepts, and the rows in a body.
+
+Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 for the choice.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from app.rest.errors import RestError, bad_body
+
+JSON: Final = "application/json"
+CSV: Final = "text/csv"
+OPENAPI: Final = "application/openapi+json"
+_OBJECT: Final = "application/vnd.pgrst.object+json"
+_ARRAY: Final = "application/vnd.pgrst.array+json"
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The form of an answer: its media type, one object or an array, nulls kept or left out."""
+
+    type: str = JSON
+    singular: bool = False
+    stripped: bool = False
+
+    @property
+    def content_type(self) -> str:
+        if self.type == CSV:
+            return f"{CSV}; charset=utf-8"
+        if self.singular or self.stripped:
+            name = _OBJECT if self.singular else _ARRAY
+            return f"{name}{';nulls=stripped' if self.stripped else ''}; charset=utf-8"
+        return f"{self.type}; charset=utf-8"
+
+
+def negotiate(accept: str | None, *, root: bool = False) -> Answer:
+    """The answer for an Accept header. Raises RestError: 406 PGRST107."""
+    if not accept:
+        return Answer(OPENAPI) if root else Answer()
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    for _, name, parameters in sorted(ranges, key=lambda r: -r[0]):
+        if root and name in (OPENAPI, JSON, "*/*", "application/*"):
+            return Answer(JSON if name == JSON else OPENAPI)
+        if root:
+            continue
+        if name in (JSON, "*/*", "application/*"):
+            return Answer()
+        if name in (CSV, "text/*"):
+            return Answer(CSV)
+        if name in (_OBJECT, _ARRAY):
+            return Answer(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
+    raise RestError(
+        406, "PGRST107", f"None of these media types are available: {accept.strip():.200}"
+    )
+
+
+def _range(part: str) -> tuple[float, str, dict[str, str]]:
+    name, *rest = (piece.strip() for piece in part.split(";"))
+    parameters: dict[str, str] = {}
+    for piece in rest:
+        key, _, value = piece.lower().replace(" ", "").partition("=")
+        parameters[key] = value
+    try:
+        weight = float(parameters.get("q", "1"))
+    except ValueError:
+        weight = 0.0
+    return weight, name.lower(), parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The rows of a body, each a mapping of column to JSON value."""
+
+    rows: list[dict[str, Any]]
+    many: bool
+    """Whether the body was a list, even of one."""
+
+
+def decode(content_type: str | None, body: bytes, *, columns: bool) -> Payload:
+    """The rows in a body.
+
+    ``columns``: the request names the columns, so the rows' keys may differ.
+    Raises RestError: 415 for another type, 400 PGRST102 when the body is malformed.
+    """
+    name = (content_type or JSON).partition(";")[0].strip().lower()
+    if name == CSV:
+        return _csv(body)
+    if name == _FORM:
+        return _form(body)
+    if name != JSON and name not in (_OBJECT, _ARRAY):
+        raise RestError(415, "PGRST102", f"Content-Type not acceptable: {name:.100}")
+    return _json(body, columns)
+
+
+def _json(body: bytes, columns: bool) -> Payload:
+    if not body.strip():
+        raise bad_body("Empty or invalid json")
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_body("Empty or invalid json", f"{error}"[:200]) from None
+    if isinstance(value, dict):
+        return Payload([value], many=False)
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise bad_body("The body must be a JSON object or an array of JSON objects")
+    if not columns and any(row.keys() != value[0].keys() for row in value):
+        raise bad_body("All object keys must match")
+    return Payload(value, many=True)
+
+
+def _csv(body: bytes) -> Payload:
+    try:
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        lines = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise bad_body("Invalid CSV", f"{error}"[:200]) from None
+    if not lines:
+        raise bad_body("Invalid CSV", "the header is missing")
+    header, *records = lines
+    if len(set(header)) != len(header):
+        raise bad_body("Invalid CSV", "the header names a column twice")
+    rows = []
+    for number, record in enumerate(records, 2):
+        if not record:
+            continue
+        if len(record) != len(header):
+            raise bad_body("All lines must have same number of fields", f"line {number}")
+        rows.append({n: None if v == "NULL" else v for n, v in zip(header, record, strict=True)})
+    return Payload(rows, many=True)
+
+
+def _form(body: bytes) -> Payload:
+    row: dict[str, Any] = {}
+    for part in body.split(b"&"):
+        if part:
+            name, _, value = (unquote_to_bytes(p.replace(b"+", b" ")) for p in part.partition(b"="))
+            try:
+                row[name.decode()] = value.decode()
+            except UnicodeDecodeError as error:
+                raise bad_body("Invalid form", f"{error}"[:200]) from None
+    return Payload([row], many=False)
+
+
+def to_csv(labels: tuple[str, ...], body: str) -> bytes:
+    """A JSON array of rows as CSV (RFC 4180): a header always, null as nothing, nested as JSON."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(labels)
+    for row in msgspec.json.decode(body):
+        writer.writerow([_cell(row.get(label)) for label in labels])
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,78 @@
+"""Texts and JSON values as the Python values of a column's type, or 400 before the database.
+
+Source of the accepted forms: PostgreSQL 18, "Data Types"; for times its ISO 8601 forms and the
+words now, today, tomorrow, yesterday, epoch and (-)infinity. A time without a zone is UTC.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.rest.errors import bad_text, bad_value
+from app.schema import ColumnType
+
+_UUID: Final = re.compile(r"\{[0-9a-fA-F-]{32,40}\}|[0-9a-fA-F-]{32,40}", re.ASCII)
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{8}", re.ASCII)
+_TRUE: Final = frozenset(("true", "tru", "tr", "t", "yes", "ye", "y", "on", "1"))
+_FALSE: Final = frozenset(("false", "fals", "fal", "fa", "f", "no", "n", "off", "of", "0"))
+_NAMES: Final[dict[ColumnType, str]] = {"timestamptz": "timestamp with time zone"}
+
+
+def from_text(type_: ColumnType, text: str) -> Any:
+    """``text`` as a ``str``, ``UUID``, ``bool`` or aware ``datetime``. Raises RestError 22P02."""
+    match type_:
+        case "text":
+            if "\0" in text:
+                raise bad_text()
+            return text
+        case "uuid":
+            value = text.strip()
+            if _UUID.fullmatch(value):
+                try:
+                    return UUID(value)
+                except ValueError:
+                    pass
+        case "boolean":
+            value = text.strip().lower()
+            if value in _TRUE or value in _FALSE:
+                return value in _TRUE
+        case "timestamptz":
+            moment = _moment(text.strip())
+            if moment is not None:
+                return moment
+    raise bad_value(_NAMES.get(type_, type_), text)
+
+
+def from_json(type_: ColumnType, value: Any) -> Any:
+    """A decoded JSON value for a column; null is None, and what is no string goes by its text."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return from_text(type_, value)
+    return from_text(type_, msgspec.json.encode(value).decode())
+
+
+def _moment(text: str) -> datetime | None:
+    match text.lower():
+        case "now":
+            return datetime.now(UTC)
+        case "today" | "tomorrow" | "yesterday" as word:
+            days = {"today": 0, "tomorrow": 1, "yesterday": -1}[word]
+            midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return midnight + timedelta(days=days)
+        case "epoch":
+            return datetime.fromtimestamp(0, UTC)
+        case "infinity":
+            return datetime.max.replace(tzinfo=UTC)
+        case "-infinity":
+            return datetime.min.replace(tzinfo=UTC)
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
