@@ -1,0 +1,43 @@
+# Everything runs from the virtual environment .venv, by relative paths: a folder whose path has a
+# space in it is fine.
+
+PYTHON ?= python3
+ENVIRONMENT := .venv/installed
+NODE := tests/interop/node
+# Node's packages, where there is Node: without it the tests that need it are skipped.
+NODE_PACKAGES := $(if $(and $(wildcard $(NODE)/package-lock.json),$(shell command -v node),\
+	$(shell command -v npm)),$(NODE)/node_modules/.installed)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint schema
+
+help: ## Print this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+serve: $(ENVIRONMENT) ## Run the service with a database of its own, or the one in DATABASE_URL
+	@exec .venv/bin/gatepost dev
+
+test: $(ENVIRONMENT) $(NODE_PACKAGES) ## Run the tests; ARGS goes to pytest: make test ARGS='-k users'
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/basedpyright
+	@.venv/bin/lint-imports
+	@.venv/bin/python scripts/lint_migrations.py
+
+schema: $(ENVIRONMENT) ## Write db/schema.sql from the migrations
+	@exec .venv/bin/python scripts/dump_schema.py
+
+$(ENVIRONMENT): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
+	@echo "Installing the dependencies into .venv"
+	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(NODE)/node_modules/.installed: $(NODE)/package.json $(NODE)/package-lock.json
+	@cd $(NODE) && npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,206 @@
+"""The command line: ``gatepost dev | serve | migrate | statements``.
+
+Exit codes: 0, also after SIGINT and SIGTERM; 1 the database or the port is not to be had;
+2 a setting is wrong.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NoReturn
+
+import typer
+import uvicorn
+from dotenv import load_dotenv
+
+from app import statements as statements_
+from app.database import DatabaseUnavailableError, explain
+from app.main import create_app
+from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.operations.migrate import MigrationError, migrate
+from app.settings import Settings, SettingsError
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+STATE: Final = PROJECT / ".gatepost"
+"""What a developer's service keeps: the database and its key. Git-ignored."""
+
+_GRACE: Final = 10  # seconds that requests under way have to end
+
+cli = typer.Typer(
+    help="Users and sessions on PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run a command; what is wrong outside of the program is one line, not a traceback."""
+    try:
+        cli()
+    except SettingsError as error:
+        _leave(error, 2)
+    except (DatabaseUnavailableError, EmbeddedPostgresError, MigrationError, ListenError) as error:
+        _leave(error, 1)
+
+
+@cli.command()
+def dev() -> None:
+    """Serve for development: embedded database unless DATABASE_URL is set, migrations, a key."""
+    load_dotenv(PROJECT / ".env")
+    _end_on_signals()
+    key = None
+    if not os.environ.get("GATEPOST_SERVICE_KEYS"):
+        key = _development_key()
+        digest = sha256(key.encode()).hexdigest()
+        os.environ["GATEPOST_SERVICE_KEYS"] = f"development:{digest}:read+write+secrets"
+    given = os.environ.get("DATABASE_URL") or "postgres:"  # settings are checked before all else
+    settings = Settings.from_environment(os.environ | {"DATABASE_URL": given})
+    with _listening(settings) as listener, _development_database() as data:
+        settings = Settings.from_environment(os.environ)
+        migrate(settings.database_direct_url)
+        _serve(settings, listener, _welcome(settings, data, key))
+
+
+@cli.command()
+def serve() -> None:
+    """Serve on the database in DATABASE_URL, as it is."""
+    _end_on_signals()
+    settings = Settings.from_environment(os.environ)
+    with _listening(settings) as listener:
+        _serve(settings, listener, f"Gatepost on {_address(settings)}")
+
+
+@cli.command("migrate")
+def migrate_() -> None:
+    """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
+    print(migrate(Settings.from_environment(os.environ).database_direct_url), end="")
+
+
+@cli.command()
+def statements() -> None:
+    """Print every fixed statement: name, text and plan."""
+    load_dotenv(PROJECT / ".env")
+    with _development_database() as data:
+        settings = Settings.from_environment(os.environ)
+        if data is not None:
+            migrate(settings.database_direct_url)
+        for statement, plan in asyncio.run(explain(settings.database_url, statements_.ALL)):
+            print(f"{statement.name}\n\n{statement.text}\n\n{plan}\n\n")
+
+
+class ListenError(Exception):
+    """The service cannot listen on its address."""
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The service's socket, taken before anything slow is begun."""
+    where = f"port {settings.port} of {settings.host}"
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+            listener.listen()  # or another process could still take it
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ListenError(f"cannot listen on {where}: {error.strerror}") from error
+            other = settings.port % 65535 + 1
+            raise ListenError(
+                f"{where} is taken: stop what uses it, or choose another: PORT={other} make serve"
+            ) from error
+        yield listener
+
+
+@contextmanager
+def _development_database() -> Iterator[Path | None]:
+    """Set DATABASE_URL to the embedded database when it is not set; gives where the data is."""
+    if os.environ.get("DATABASE_URL"):
+        yield None
+        return
+    with EmbeddedPostgres(STATE / "postgres") as server:
+        os.environ["DATABASE_URL"] = os.environ["DATABASE_DIRECT_URL"] = server.url()
+        yield server.data
+
+
+def _development_key() -> str:
+    """The key in .gatepost/service-key, made once."""
+    path = STATE / "service-key"
+    if not path.exists():
+        STATE.mkdir(exist_ok=True)
+        new = path.with_name(f"service-key.{os.getpid()}")
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_urlsafe(32) + "\n")
+        new.rename(path)
+    return path.read_text().strip()
+
+
+class _Server(uvicorn.Server):
+    """Says something once it is ready."""
+
+    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
+        super().__init__(config)
+        self._welcome = welcome
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._welcome, flush=True)
+
+
+def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    _Server(config, welcome).run([listener])
+
+
+def _end_on_signals() -> None:
+    """Leave by an exception, so that every `with` ends; uvicorn hands the signal on to this."""
+
+    def end(*_: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _welcome(settings: Settings, data: Path | None, key: str | None) -> str:
+    users = f"{_address(settings)}/rest/v1/users?on_conflict=email"
+    return f"""\
+Gatepost     {_address(settings)}
+Data         {data or "in the database of DATABASE_URL"}
+Service key  {key or "one of GATEPOST_SERVICE_KEYS"}
+Try          curl '{users}' -H 'apikey: {key or "KEY"}' \\
+               -H 'Content-Type: application/json' \\
+               -H 'Prefer: resolution=merge-duplicates, return=representation' \\
+               -d '{{"name": "Ada", "email": "ada@example.com"}}'"""
+
+
+def _leave(error: Exception, code: int) -> NoReturn:
+    print(f"gatepost: {error}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Run before any test is imported: the zone and the environment of the whole run.
+
+Server and client are in the zone of New York, so that a time read or written in the local zone is
+hours off and some test fails. Nothing of the caller's environment reaches a test, but the server
+it asks for.
+"""
+
+import os
+import time
+from typing import Final
+
+os.environ["TZ"] = "America/New_York"
+time.tzset()
+
+GIVEN_URL: Final = os.environ.get("DATABASE_URL")
+"""The server to test on instead of our own."""
+
+for _name in list(os.environ):
+    if _name.startswith(("DATABASE_", "DBMATE_", "GATEPOST_", "PG")) or _name in ("HOST", "PORT"):
+        del os.environ[_name]

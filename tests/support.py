@@ -1,0 +1,153 @@
+"""What the tests share: the server's helpers, the service as a process, its environment."""
+
+import hashlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+
+IN_CI: Final = bool(os.environ.get("CI"))
+"""In CI what is missing fails the run; elsewhere it is skipped."""
+
+SCOPES: Final = {
+    "all": "read+write+secrets",
+    "backend": "read+write",
+    "reader": "read",
+    "writer": "write",
+}
+KEYS: Final = {name: secrets.token_urlsafe(32) for name in SCOPES}
+"""Service keys by name, in plain."""
+
+_PATIENCE: Final = 60.0  # seconds: a bound for what hangs, not a measure
+
+
+def environment(url: str) -> dict[str, str]:
+    """The environment of a service on the database at ``url``, with every key in ``KEYS``."""
+    keys = (
+        f"{name}:{hashlib.sha256(KEYS[name].encode()).hexdigest()}:{SCOPES[name]}" for name in KEYS
+    )
+    return os.environ | {"DATABASE_URL": url, "GATEPOST_SERVICE_KEYS": ",".join(keys)}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Poll until ``condition`` holds; fail when it never does."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {_PATIENCE:.0f} seconds: {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A PostgreSQL server with databases for tests; every name is made up by the caller."""
+
+    def __init__(self, url: str, psql: Path) -> None:
+        self._url = url
+        self._psql = psql
+        self.version = int(self.sql("SHOW server_version_num")) // 10_000
+
+    def url(self, database: str) -> str:
+        """The address of a database on this server."""
+        return urlsplit(self._url)._replace(path=f"/{database}").geturl()
+
+    def sql(self, text: str, database: str | None = None) -> str:
+        """Run SQL with psql, outside of any event loop, and give its rows unaligned."""
+        url = self._url if database is None else self.url(database)
+        done = subprocess.run(
+            [self._psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text],
+            check=False, capture_output=True, text=True, timeout=_PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def create(self, database: str, template: str | None = None) -> None:
+        self.sql(f'CREATE DATABASE "{database}"' + (f' TEMPLATE "{template}"' if template else ""))
+
+    def drop(self, database: str) -> None:
+        self.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """A database for as long as the block lasts; gives its name."""
+        name = f"gatepost_{secrets.token_hex(8)}"
+        self.create(name, template)
+        try:
+            yield name
+        finally:
+            self.drop(name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running ``uvicorn app.main:app``."""
+
+    url: str
+    database_url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def rest(self) -> str:
+        return f"{self.url}/rest/v1"
+
+    @property
+    def keys(self) -> dict[str, str]:
+        return KEYS
+
+
+@contextmanager
+def running_service(database_url: str, log: Path, **settings: str) -> Iterator[Service]:
+    """The service as a process, ready to answer; ``settings`` are added to its environment."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--no-access-log"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT, env=environment(database_url) | settings,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: process.poll() is not None or answers(f"{url}/readyz"), "ready")
+        assert process.poll() is None, log.read_text()
+        yield Service(url, database_url, process, log)
+    finally:
+        end(process)
+
+
+def answers(url: str) -> bool:
+    """Whether ``url`` answers with success."""
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def end(process: subprocess.Popen[bytes], patience: float = 15) -> int:
+    """SIGTERM, and SIGKILL for one that does not listen; gives the exit code."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
