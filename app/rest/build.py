@@ -77,7 +77,7 @@ _CASTS: Final = frozenset(
 _MAX_OFFSET: Final = 2**63 - 1
 _SHAPES: Final = 1000
 
-# No alias of a request can hold a dot, so these names never stand for a selected column.
+# No alias of a request ends in a dot, so these names never stand for a selected column.
 _PAGE: Final = "page."
 _EMBED: Final = "embed."
 _BODY: Final = "body."
@@ -95,7 +95,7 @@ class Slot:
     def convert(self, value: Value, max_rows: int) -> Any:
         """Raises RestError: 22P02 when the value is not of the type, PGRST103 below zero."""
         if isinstance(value, list):
-            return [self._one(item, max_rows) for item in value]
+            return [None if item is None else self._one(item, max_rows) for item in value]
         return self._one(value, max_rows)
 
     def _one(self, text: str, max_rows: int) -> Any:
@@ -317,7 +317,7 @@ class _Build:
             return [named(Query.from_(rows).select(_array(rows.field(n))), n) for n in labels]
         row = Field(_EMBED)
         whole = Expression("row_to_json({})", row) if to_one else _array(row)
-        return [named(Query.from_(rows).select(whole), item.alias or item.target)]
+        return [named(Query.from_(rows).select(whole), _label(item))]
 
     def joined(
         self, relation: Relation, source: Selectable, item: EmbedItem
@@ -355,13 +355,9 @@ class _Build:
         return target, table, join, to_one
 
     def level(self, item: EmbedItem, path: tuple[str, ...]) -> tuple[tuple[str, ...], Level]:
-        """Filters may name an embedded relation by its alias or by its own name."""
-        for name in (item.alias, item.target):
-            at = (*path, name or item.target)
-            if any(given[: len(at)] == at for given, _ in self.tree.levels):
-                self.used.add(at)
-                return at, self.tree.level(at)
-        return (*path, item.alias or item.target), Level()
+        at = (*path, _label(item))
+        self.used.add(at)
+        return at, self.tree.level(at)
 
     # which rows, and in what order
 
@@ -390,7 +386,7 @@ class _Build:
         target, table, join, _ = self.joined(relation, source, item)
         at, level = self.level(item, path)
         where = self.where(target, table, level, item.items, at, join)
-        query = _filtered(Query.from_(table).select(table.field("id")), where)
+        query = self.narrowed(Query.from_(table).select(table.field("id")), where, level)
         return Expression("EXISTS ({})", query)
 
     def criterion(
@@ -422,7 +418,7 @@ class _Build:
         if part.column in relation.columns or part.test not in ("null", "not_null"):
             return None
         for item in items:
-            if isinstance(item, EmbedItem) and part.column in (item.alias, item.target):
+            if isinstance(item, EmbedItem) and part.column == _label(item):
                 exists = self.exists(relation, source, item, path)
                 return exists if part.test == "not_null" else Expression("(NOT {})", exists)
         return None
@@ -496,7 +492,7 @@ class _Build:
     ) -> Term:
         """An embedded row's column, to order by."""
         for item in items:
-            if isinstance(item, EmbedItem) and order.relation in (item.alias, item.target):
+            if isinstance(item, EmbedItem) and order.relation == _label(item):
                 target, table, join, to_one = self.joined(relation, source, item)
                 if not to_one:
                     raise RestError(
@@ -509,7 +505,8 @@ class _Build:
                 at, level = self.level(item, path)
                 where = self.where(target, table, level, item.items, at, join)
                 column = table.field(self.known(target, order.column).name)
-                return Expression("({})", _filtered(Query.from_(table).select(column), where))
+                query = self.narrowed(Query.from_(table).select(column), where, level)
+                return Expression("({})", query)
         raise _not_embedded(order.relation or "")
 
     def page(
@@ -524,6 +521,11 @@ class _Build:
     ) -> Any:
         query = _filtered(query, where).orderby(*self.orders(relation, source, level, items, path))
         return self.cut(query, level)
+
+    def narrowed(self, query: Any, where: list[Term], level: Level) -> Any:
+        """What is left of embedded rows after their limit and offset, in no order."""
+        query = _filtered(query, where)
+        return self.cut(query, level) if level.limit >= 0 or level.offset >= 0 else query
 
     def cut(self, query: Any, level: Level) -> Any:
         if level.limit >= 0:
@@ -625,6 +627,11 @@ class _Build:
             if path not in self.used:
                 raise _not_embedded(".".join(path))
         return Plan(statement(name, query), tuple(sorted(self.slots.items())), labels)
+
+
+def _label(item: EmbedItem) -> str:
+    """The name of an embedded relation in the answer, in filters and in orders."""
+    return item.alias or item.target
 
 
 def _check_secret(relation: Relation, column: Column, secrets: bool) -> None:

@@ -32,7 +32,7 @@ _NAME: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([\w $-]*[\w$])', re.ASCII)
 _CAST: Final = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)
 _ALIAS_BYTES: Final = 63
 
-Value = str | list[str]
+Value = str | list[str | None]
 Result = TypeVar("Result")
 
 
@@ -234,6 +234,8 @@ class _Parser:
         if text.peek(":") and not text.peek("::"):
             text.take(":")
             alias, name = name, text.name("a column or a relation")
+            if alias.endswith("."):  # as the statement's own names do
+                raise text.error("an alias that does not end in a dot")
             if len(alias.encode()) > _ALIAS_BYTES:
                 raise too_much("bytes in an alias", _ALIAS_BYTES)
         hints = []
@@ -313,14 +315,17 @@ class _Parser:
             return Condition(column, operator, negated, test=test)
         if operator == "in":
             text.expect("(")
-            value: Value = text.elements(")", '"')
+            value: Value = text.elements(")")
             if not ends:
                 text.end()
         elif quantifier:
-            text.expect("{")
-            value = text.elements("}", '"')
-            if not ends:
-                text.end()
+            # in a logic tree the whole array may stand in quotes
+            quoted = bool(ends) and text.peek('"')
+            array = _Text(text.what, text.quoted()) if quoted else text
+            array.expect("{")
+            value = array.elements("}")
+            if quoted or not ends:
+                array.end()
         elif not ends:
             value = text.remainder()
         else:
@@ -420,13 +425,27 @@ class _Text:
         self.at = match.end()
         return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
 
-    def elements(self, closing: str, quote: str) -> list[str]:
-        """Values up to ``closing``, parted by commas, each maybe in quotes."""
-        found: list[str] = []
+    def elements(self, closing: str) -> list[str | None]:
+        """Values up to ``closing``, parted by commas, each maybe in quotes.
+
+        ``}`` ends an array as PostgreSQL writes it: blanks around a value do not count, and
+        NULL without quotes is null.
+        """
+        found: list[str | None] = []
+        array = closing == "}"
         if self.take(closing):
             return found
         while True:
-            found.append(self.quoted() if self.peek(quote) else self.until("," + closing))
+            if self.peek('"'):
+                found.append(self.quoted())
+            else:
+                start = self.at
+                element = self.until("," + closing)
+                if array:
+                    element = element.strip()
+                    if not element or "{" in element or '"' in element:
+                        raise self.error("an element, in quotes if it is empty", start)
+                found.append(None if array and element.upper() == "NULL" else element)
             if self.take(closing):
                 return found
             self.expect(",")

@@ -1,0 +1,239 @@
+"""app/schema.py against the live catalogue, and the invariants of the tables."""
+
+from datetime import UTC, datetime, timedelta
+from types import NoneType
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+from app.schema import RELATIONS, Relation, new_token
+
+COLUMNS = """
+    SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS not_null,
+           pg_get_expr(d.adbin, d.adrelid) AS default, col_description(a.attrelid, a.attnum) AS note
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+TYPES = {
+    "uuid": UUID,
+    "text": str,
+    "boolean": bool,
+    "timestamp with time zone": datetime,
+}
+TOKEN = "t" * 32
+
+
+def fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(struct)}
+
+
+def plain(annotation: Any) -> set[type]:
+    """The classes of an annotation, without Annotated and UnsetType."""
+    options = get_args(annotation) if NoneType in get_args(annotation) else [annotation]
+    if msgspec.UnsetType in get_args(annotation):
+        options = get_args(annotation)
+    return {
+        get_args(option)[0] if hasattr(option, "__metadata__") else option for option in options
+    } - {msgspec.UnsetType}
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda r: r.name)
+async def test_structs_and_columns_are_the_catalogue(
+    relation: Relation, db: asyncpg.Connection
+) -> None:
+    live = await db.fetch(COLUMNS, relation.name)
+    assert [row["name"] for row in live] == list(relation.columns)
+    assert [row["name"] for row in live] == list(fields(relation.row))
+    inserted, updated = fields(relation.new), fields(relation.changes)
+    assert set(inserted) == set(relation.columns)
+    assert set(updated) == set(relation.columns) - {"created_at", "updated_at"}
+    for row in live:
+        name, column = row["name"], relation.columns[row["name"]]
+        expected = {TYPES[row["type"]]} | (set() if row["not_null"] else {NoneType})
+        assert plain(fields(relation.row)[name].type) == expected, name
+        assert plain(inserted[name].type) == expected, name
+        assert name not in updated or plain(updated[name].type) == expected, name
+        # what the database fills in may be left out, and nothing else
+        may_be_left_out = row["default"] is not None or not row["not_null"]
+        assert (inserted[name].default is msgspec.UNSET) == may_be_left_out, name
+        assert all(field.default is msgspec.UNSET for field in updated.values())
+        assert column.nullable == (not row["not_null"]), name
+        assert column.default == row["default"], name
+        assert row["note"], f"{name} has no comment"
+
+
+async def test_every_table_served_and_no_other_is_there(db: asyncpg.Connection) -> None:
+    rows = await db.fetch(
+        "SELECT relname, obj_description(oid, 'pg_class') AS note FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND relname <> 'schema_migrations'"
+    )
+    assert {row["relname"] for row in rows} == set(RELATIONS)
+    assert all(row["note"] for row in rows)
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda r: r.name)
+async def test_keys_are_the_catalogue(relation: Relation, db: asyncpg.Connection) -> None:
+    unique = await db.fetch(
+        "SELECT array_agg(a.attname::text) AS columns FROM pg_constraint c"
+        " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
+        " WHERE c.conrelid = $1::regclass AND c.contype IN ('p', 'u') GROUP BY c.oid",
+        relation.name,
+    )
+    assert {tuple(row["columns"]) for row in unique} == set(relation.unique)
+    foreign = await db.fetch(
+        "SELECT c.conname, a.attname, c.confrelid::regclass::text AS target, c.confdeltype,"
+        " EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid"
+        "         AND i.indkey[0] = a.attnum) AS indexed"
+        " FROM pg_constraint c JOIN pg_attribute a"
+        " ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+        " WHERE c.conrelid = $1::regclass AND c.contype = 'f'",
+        relation.name,
+    )
+    assert {(row["conname"], row["attname"], row["target"]) for row in foreign} == {
+        (key.name, key.column, key.target) for key in relation.foreign_keys
+    }
+    assert all(row["confdeltype"] == b"c" for row in foreign), "deleting a user cascades"
+    assert all(row["indexed"] for row in foreign)
+
+
+async def user(db: asyncpg.Connection, email: str = "ann@example.com", **more: Any) -> UUID:
+    names = ", ".join(["name", "email", *more])
+    marks = ", ".join(f"${n}" for n in range(1, len(more) + 3))
+    return await db.fetchval(
+        f"INSERT INTO users ({names}) VALUES ({marks}) RETURNING id", "Ann", email, *more.values()
+    )
+
+
+async def session(db: asyncpg.Connection, **given: Any) -> UUID:
+    row = {"token": TOKEN, "expires_at": datetime.now(UTC) + timedelta(days=7)} | given
+    names = ", ".join(row)
+    marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
+    return await db.fetchval(
+        f"INSERT INTO sessions ({names}) VALUES ({marks}) RETURNING id", *row.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("email", "constraint"),
+    [
+        ("Ann@example.com", "users_email_lower_case"),
+        ("ann", "users_email_shape"),
+        ("ann@example", "users_email_shape"),
+        ("a nn@example.com", "users_email_shape"),
+        ("ann@@example.com", "users_email_shape"),
+        ("", "users_email_shape"),
+        ("a" * 243 + "@example.com", "users_email_length"),
+    ],
+)
+async def test_an_address_that_cannot_be_one_is_refused(
+    db: asyncpg.Connection, email: str, constraint: str
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await user(db, email)
+    assert refused.value.constraint_name == constraint
+
+
+async def test_one_address_one_user(db: asyncpg.Connection) -> None:
+    await user(db)
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await user(db)
+    assert refused.value.constraint_name == "users_email_key"
+
+
+async def test_an_empty_name_is_legal(db: asyncpg.Connection) -> None:
+    assert await db.fetchval(
+        "INSERT INTO users (name, email) VALUES ('', 'x@example.com') RETURNING name = ''"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "constraint"),
+    [
+        ({"token": "short"}, "sessions_token_shape"),
+        ({"token": "t" * 31 + " "}, "sessions_token_shape"),
+        ({"token": "t" * 256}, "sessions_token_shape"),
+        ({"token": "t" * 32 + "\n"}, "sessions_token_shape"),
+        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "sessions_expires_after_created"),
+        ({"ip_address": "1" * 46}, "sessions_ip_address_length"),
+    ],
+)
+async def test_a_session_that_cannot_be_one_is_refused(
+    db: asyncpg.Connection, given: dict[str, Any], constraint: str
+) -> None:
+    owner = await user(db)
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await session(db, user_id=owner, **given)
+    assert refused.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize("column", ["expires_at", "created_at", "updated_at"])
+async def test_a_time_is_finite(db: asyncpg.Connection, column: str) -> None:
+    await session(db, user_id=await user(db))
+    await db.execute("ALTER TABLE sessions DISABLE TRIGGER sessions_set_row_times")
+    value = "-infinity" if column == "created_at" else "infinity"
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await db.execute(f"UPDATE sessions SET {column} = '{value}'")
+    assert refused.value.constraint_name == "sessions_times_finite"
+
+
+async def test_a_session_needs_its_user(db: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await session(db, user_id=uuid4())
+
+
+async def test_deleting_a_user_ends_its_sessions_and_no_others(db: asyncpg.Connection) -> None:
+    ann, bob = await user(db), await user(db, "bob@example.com")
+    for owner, count in ((ann, 3), (bob, 2)):
+        for _ in range(count):
+            await session(db, user_id=owner, token=new_token())
+    await db.execute("DELETE FROM users WHERE id = $1", ann)
+    rows = await db.fetch("SELECT user_id FROM sessions")
+    assert [row["user_id"] for row in rows] == [bob, bob]
+
+
+async def test_updated_at_moves_and_created_at_stays_whoever_writes(
+    db: asyncpg.Connection,
+) -> None:
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    owner = await user(db, created_at=past, updated_at=past)
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    # even who names them: updated_at to the past, created_at to the future
+    row = await db.fetchrow(
+        "UPDATE users SET name = 'Anna', updated_at = $2, created_at = now() WHERE id = $1"
+        " RETURNING created_at, updated_at",
+        owner,
+        past,
+    )
+    assert row is not None
+    assert row["created_at"] == past
+    assert row["updated_at"] > before
+
+
+async def test_ids_and_times_have_their_defaults_in_utc(db: asyncpg.Connection) -> None:
+    owner = await user(db)
+    row = await db.fetchrow("SELECT *, now() AS now FROM users WHERE id = $1", owner)
+    assert row is not None
+    assert row["id"].version == 4
+    assert row["email_verified"] is False
+    assert row["image"] is None
+    assert abs(row["created_at"] - datetime.now(UTC)) < timedelta(minutes=5)
+    assert row["created_at"] == row["updated_at"]
+    assert row["created_at"].microsecond % 1000 == 0
+
+
+async def test_the_server_and_this_process_are_not_in_utc(db: asyncpg.Connection) -> None:
+    """What makes every other test one of time zones too."""
+    assert datetime.now().astimezone().utcoffset() != timedelta(0)
+    if await db.fetchval("SELECT boot_val = 'GMT' FROM pg_settings WHERE name = 'TimeZone'"):
+        assert await db.fetchval("SHOW timezone") == "America/New_York"
+
+
+def test_tokens_are_letters_and_digits_and_do_not_repeat() -> None:
+    tokens = {new_token() for _ in range(2000)}
+    assert len(tokens) == 2000
+    assert all(len(token) == 32 and token.isalnum() and token.isascii() for token in tokens)
+    assert len(set("".join(tokens))) == 62
