@@ -23,7 +23,8 @@ class MigrationError(Exception):
 
 def versions() -> list[str]:
     """The versions of the migrations that this code comes with, in order."""
-    return sorted(re.split(r"\D", path.name)[0] for path in MIGRATIONS.glob("[0-9]*.sql"))
+    names = sorted(path.name for path in MIGRATIONS.iterdir() if path.suffix == ".sql")
+    return [re.split(r"\D", name)[0] for name in names if name[0].isdigit()]
 
 
 def migrate(url: str, *, dump: Path | None = None) -> str:
