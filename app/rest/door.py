@@ -30,7 +30,7 @@ from app.rest.grammar import Condition, Tree, Value
 from app.rest.keys import Keys, require
 from app.rest.media import Answer
 from app.rest.values import from_json
-from app.schema import RELATIONS, Relation
+from app.schema import RELATIONS, SECRETS, Relation
 from app.settings import ServiceKey, Settings
 from app.sql import explained
 
@@ -54,11 +54,12 @@ class RestDoor:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        secrets = False
+        hidden: frozenset[str] = SECRETS
         try:
             key = self._keys.caller(request.headers)
             request.state.key_name = key.name
-            secrets = "secrets" in key.scopes
+            if "secrets" in key.scopes:
+                hidden = frozenset()
             name = request.path_params.get("relation", "")
             if not name:
                 return await self._root(request, key)
@@ -66,7 +67,7 @@ class RestDoor:
         except RestError as error:
             return _refusal(error)
         except DatabaseError as error:
-            return _refusal(from_database(error, secrets=secrets))
+            return _refusal(from_database(error, hidden=hidden))
         except QueryTimeoutError as error:
             return error_response(504, "57014", "The query took too long", str(error))
         except PoolExhaustedError as error:
