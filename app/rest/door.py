@@ -462,6 +462,8 @@ def _refusal(error: RestError) -> Response:
     headers = {"proxy-status": f"PostgREST; error={error.code}"}
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
+    if error.code == "PGRST117":
+        headers["allow"] = _METHODS
     return error_response(
         error.status, error.code, error.message, error.details, error.hint, headers
     )
