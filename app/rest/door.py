@@ -194,7 +194,7 @@ class _Read(_Exchange):
         plan = build.counted(self.relation, self.tree, secrets=self.secrets)
         arguments = plan.arguments(self.values, self.max_rows)
         rows = await self.database.fetch(explained(plan.statement), *arguments)
-        estimate = int(msgspec.json.decode(rows[0][0])[0]["Plan"]["Plan Rows"])
+        estimate = int(msgspec.json.decode(rows[0]["QUERY PLAN"])[0]["Plan"]["Plan Rows"])
         if self.prefer.count == "estimated" and estimate <= self.max_rows:
             return "exact"
         return estimate
