@@ -60,7 +60,8 @@ class RestDoor:
             request.state.key_name = key.name
             if "secrets" in key.scopes:
                 hidden = frozenset()
-            name = request.path_params.get("relation", "")
+            # not the router's parameter: its pattern lets a line feed at the end go by
+            name = request.scope["path"].removeprefix(PREFIX).removeprefix("/")
             if not name:
                 return await self._root(request, key)
             return await self._relation(request, key, _relation(name))
