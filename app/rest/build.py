@@ -570,7 +570,9 @@ class _Build:
         page = self.page(
             Query.from_(inner), relation, inner, level, self.needed(where), (), ()
         ).select(inner.field("id"))
-        return Expression("{} IN ({} FOR UPDATE)", target.field("id"), page)
+        # ARRAY: chosen once. An IN the planner may run again for each row, and as the rows before
+        # are deleted by then, the limit would let the next through.
+        return Expression("{} = ANY (ARRAY({} FOR UPDATE))", target.field("id"), page)
 
     def needed(self, where: list[Term]) -> list[Term]:
         if not where:
