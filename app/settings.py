@@ -85,7 +85,10 @@ def _database_url(environment: Mapping[str, str], name: str) -> str | None:
     except ValueError:
         good = False
     if not good:
-        raise SettingsError(f"{name} is not a PostgreSQL address (postgres://user@host/database)")
+        raise SettingsError(
+            f"{name} is not a PostgreSQL address (postgres://user:password@host/database; "
+            "signs in a password are percent-encoded)"
+        )
     return url
 
 

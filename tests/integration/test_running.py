@@ -238,7 +238,8 @@ class TestDev:
 
     def test_a_malformed_address_is_not_repeated(self, project: Path) -> None:
         url = "postgres://app:hunter2/more@db/gatepost"
-        message = one_line(gatepost(project, "dev", DATABASE_URL=url, PORT=str(free_port())), 1)
+        message = one_line(gatepost(project, "dev", DATABASE_URL=url, PORT=str(free_port())), 2)
+        assert message.startswith("gatepost: DATABASE_URL is not a PostgreSQL address")
         assert "percent-encoded" in message
         assert "hunter2" not in message
 
