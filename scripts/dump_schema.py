@@ -1,7 +1,9 @@
 """Write db/schema.sql: what dbmate dumps of a new database with every migration applied."""
 
+from app.operations import dbmate, migrations
 from app.operations.embedded import scratch
-from app.operations.migrate import MIGRATIONS, migrate
 
 with scratch() as server:
-    migrate(server.url(), dump=MIGRATIONS.with_name("schema.sql"))
+    migrations.lock()
+    dbmate.up(server.url())
+    dbmate.dump(server.url(), migrations.MIGRATIONS.with_name("schema.sql"))
