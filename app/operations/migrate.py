@@ -119,7 +119,7 @@ def migrate(
         say("Done" if steps else "Nothing to do")
 
 
-_KEY: Final = 0x67617465706F7374  # "gatepost"
+_KEY: Final = int.from_bytes(b"gatepost", "big")
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _DEADLOCK: Final = "40P01"
 _DUPLICATE_DATABASE: Final = ("42P04", "23505")  # the second when both began at the same time
