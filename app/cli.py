@@ -105,7 +105,7 @@ def migrate_(
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
     _end_on_signals(128)
     url = Settings.from_environment(os.environ).database_direct_url
-    if to is not None and to not in migrations.versions(folder):
+    if to is not None and to not in [m.version for m in migrations.trusted(folder)]:
         raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
     if status or dry_run:
         state = migration_status(url, folder=folder)

@@ -198,3 +198,11 @@ sessions: Final = Relation(
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
     {relation.name: relation for relation in (users, sessions)}
 )
+
+SECRETS: Final[frozenset[str]] = frozenset(
+    column.name
+    for relation in RELATIONS.values()
+    for column in relation.columns.values()
+    if column.secret
+)
+"""The names of all secret columns."""

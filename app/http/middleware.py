@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.errors import RETRY_AFTER, BodyTooLargeError, error_response
@@ -64,6 +65,8 @@ class RequestMiddleware:
                     503, "503", f"No answer within {self._timeout:g} s", headers=RETRY_AFTER
                 )
                 await response(scope, receive, send_with_id)
+        except ClientDisconnect:
+            pass  # nobody is left to answer; the log has status 0
         except BodyTooLargeError as error:
             if not status:
                 await error_response(413, "413", str(error))(scope, receive, send_with_id)

@@ -44,10 +44,10 @@ class Migration:
 
 
 def read(folder: Path = MIGRATIONS) -> list[Migration]:
-    """The migrations of a folder in the order of their versions."""
+    """The migrations of a folder, which must be there, in the order of their versions."""
     return [
         Migration(path.name, path.name[:14], path.read_bytes())
-        for path in sorted(folder.glob("*.sql"))
+        for path in sorted(folder.iterdir())
         if _NAME.fullmatch(path.name)
     ]
 
@@ -59,7 +59,7 @@ def versions(folder: Path = MIGRATIONS) -> list[str]:
 
 def trusted(folder: Path = MIGRATIONS) -> list[Migration]:
     """The migrations of a folder; raises RefusedError unless all are what the lock file says."""
-    migrations = read(folder)
+    migrations = read(folder) if folder.is_dir() else []
     wrong = [
         f"{path.name}: not named VERSION_what_it_does.sql, so it would be passed over"
         for path in sorted(folder.glob("*.sql"))

@@ -74,6 +74,8 @@ _CASTS: Final = frozenset(
         *("timestamp", "timestamptz", "timestamp with time zone", "timestamp without time zone"),
     )
 )
+# what psql shows and not what a cast to text gives: t and f
+_PRINTED: Final = "CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END"
 _MAX_OFFSET: Final = 2**63 - 1
 _SHAPES: Final = 1000
 
@@ -140,6 +142,8 @@ class Output:
     """How many rows there are without the limit (reads alone)."""
     stripped: bool = False
     """Keys whose value is null are left out."""
+    text: bool = False
+    """Values are texts as PostgreSQL prints them, for CSV."""
 
 
 @lru_cache(maxsize=_SHAPES)
@@ -415,10 +419,17 @@ class _Build:
         path: tuple[str, ...],
     ) -> Term | None:
         """``sessions=is.null``: whether a row has embedded rows."""
-        if part.column in relation.columns or part.test not in ("null", "not_null"):
+        if part.column in relation.columns:
             return None
         for item in items:
             if isinstance(item, EmbedItem) and part.column == _label(item):
+                if part.test not in ("null", "not_null"):
+                    raise RestError(
+                        400,
+                        "PGRST120",
+                        f"Bad operator on the '{_label(item)}' embedded resource",
+                        "Only is null or not is null filters are allowed on embedded resources",
+                    )
                 exists = self.exists(relation, source, item, path)
                 return exists if part.test == "not_null" else Expression("(NOT {})", exists)
         return None
@@ -608,6 +619,12 @@ class _Build:
     ) -> Plan:
         """The page as one row: its JSON made by the server, its length, and the total."""
         rows = Subquery(_PAGE, page)
+        if output.text:
+            printed = [
+                Expression(_PRINTED, rows.field(n), alias=n)
+                for n in (term.alias or "" for term in terms)
+            ]
+            rows = Subquery(_PAGE, Query.from_(rows).select(*printed))
         row = Field(_PAGE) if terms else Expression("json_build_object()")
         body: Term = _array(row)
         if output.stripped:

@@ -30,12 +30,13 @@ from app.rest.grammar import Condition, Tree, Value
 from app.rest.keys import Keys, require
 from app.rest.media import Answer
 from app.rest.values import from_json
-from app.schema import RELATIONS, Relation
+from app.schema import RELATIONS, SECRETS, Relation
 from app.settings import ServiceKey, Settings
 from app.sql import explained
 
 PREFIX: Final = "/rest/v1"
 _METHODS: Final = "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"
+_SCHEMA: Final = "public"
 _RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
 
 
@@ -53,11 +54,12 @@ class RestDoor:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        secrets = False
+        hidden: frozenset[str] = SECRETS
         try:
             key = self._keys.caller(request.headers)
             request.state.key_name = key.name
-            secrets = "secrets" in key.scopes
+            if "secrets" in key.scopes:
+                hidden = frozenset()
             name = request.path_params.get("relation", "")
             if not name:
                 return await self._root(request, key)
@@ -65,7 +67,7 @@ class RestDoor:
         except RestError as error:
             return _refusal(error)
         except DatabaseError as error:
-            return _refusal(from_database(error, secrets=secrets))
+            return _refusal(from_database(error, hidden=hidden))
         except QueryTimeoutError as error:
             return error_response(504, "57014", "The query took too long", str(error))
         except PoolExhaustedError as error:
@@ -116,6 +118,7 @@ class _Exchange:
         self.key = key
         self.relation = relation
         self.secrets = "secrets" in key.scopes
+        _check_schema(request)
         self.form = media.negotiate(", ".join(request.headers.getlist("accept")))
         self.prefer = preferences.parse(request.headers.getlist("prefer"))
         parsed = grammar.parse(request.scope["query_string"])
@@ -156,7 +159,12 @@ class _Read(_Exchange):
         self.cut_to_range()
         head = self.request.method == "HEAD"
         count = await self.count_mode()
-        output = build.Output(body=not head, total=count == "exact", stripped=self.form.stripped)
+        output = build.Output(
+            body=not head,
+            total=count == "exact",
+            stripped=self.form.stripped,
+            text=self.form.type == media.CSV,
+        )
         plan = build.read(self.relation, self.tree, output, secrets=self.secrets)
         arguments = plan.arguments(self.values, self.max_rows)
         row = await self.database.fetch_row(plan.statement, *arguments)
@@ -175,6 +183,8 @@ class _Read(_Exchange):
             status = 206 if row["count"] < total else 200
         headers = {"content-range": _content_range(offset, row["count"], total)}
         body = b"" if head else self.rendered(row, plan.labels)
+        # preferences for writing have no effect here, and are not said to have had one
+        self.prefer = replace(self.prefer, returns=None, resolution=None, missing=None)
         return self.response(status, body, headers, form=self.form)
 
     async def count_mode(self) -> str | int | None:
@@ -238,7 +248,8 @@ class _Write(_Exchange):
     @property
     def output(self) -> build.Output:
         body = self.prefer.returns == "representation"
-        return build.Output(body=body, stripped=self.form.stripped)
+        text = self.form.type == media.CSV
+        return build.Output(body=body, stripped=self.form.stripped, text=text)
 
     async def run(self, plan: build.Plan, values: dict[str, Any], *, limited: bool = False) -> Row:
         """Run a writing statement; ``limited``: max-affected counts for it."""
@@ -410,6 +421,12 @@ class _Delete(_Write):
 def _relation(name: str) -> Relation:
     relation = RELATIONS.get(name)
     if relation is None:
+        if name.startswith("rpc/"):
+            raise RestError(
+                404,
+                "PGRST202",
+                f"Could not find the function public.{name[4:]:.100} in the schema cache",
+            )
         if "/" in name:
             raise RestError(404, "PGRST125", "Invalid path specified in request URL")
         near = next((known for known in RELATIONS if known.startswith(name[:3].lower())), None)
@@ -423,12 +440,30 @@ def _relation(name: str) -> Relation:
     return relation
 
 
+def _check_schema(request: Request) -> None:
+    reads = request.method in ("GET", "HEAD")
+    schema = request.headers.get("accept-profile" if reads else "content-profile", _SCHEMA)
+    if schema != _SCHEMA:
+        raise RestError(
+            406,
+            "PGRST106",
+            f"Invalid schema: {schema:.100}",
+            None,
+            f"Only the following schemas are exposed: {_SCHEMA}",
+        )
+
+
 def _no_method(method: str) -> RestError:
     return RestError(405, "PGRST117", f"Unsupported HTTP method: {method:.32}")
 
 
 def _refusal(error: RestError) -> Response:
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
+    # the answer to a HEAD has no body: here its client finds the code
+    headers = {"proxy-status": f"PostgREST; error={error.code}"}
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if error.code == "PGRST117":
+        headers["allow"] = _METHODS
     return error_response(
         error.status, error.code, error.message, error.details, error.hint, headers
     )

@@ -4,6 +4,7 @@ Source: PostgREST 14, "Errors". Where its table sends a server's error to 500 al
 caused it, the status here is 400.
 """
 
+import re
 from typing import Final
 
 from app.database import DatabaseError
@@ -97,15 +98,18 @@ _STATES: Final[dict[str, int]] = {
 }
 
 
-def from_database(error: DatabaseError, *, secrets: bool) -> RestError:
+def from_database(error: DatabaseError, *, hidden: frozenset[str]) -> RestError:
     """A server's refusal as the client sees it.
 
-    Without the scope ``secrets`` the details are left out where PostgreSQL quotes values in them.
+    ``hidden``: columns whose values the client may not see. PostgreSQL quotes the whole row when
+    it breaks a check, and the key's values when it is not unique.
     """
     status = _STATES.get(error.sqlstate) or _CLASSES.get(error.sqlstate[:2], 400)
     details = error.details
-    if details and not secrets and error.sqlstate[:2] == "23" and error.sqlstate != "23503":
-        details = None
+    if details and hidden:
+        key = re.match(r"Key \((.*?)\)=", details)
+        if key is None or hidden.intersection(key[1].split(", ")):
+            details = None
     return RestError(status, error.sqlstate, error.message, details, error.hint)
 
 

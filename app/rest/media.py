@@ -5,6 +5,7 @@ Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 fo
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -19,6 +20,7 @@ OPENAPI: Final = "application/openapi+json"
 _OBJECT: Final = "application/vnd.pgrst.object+json"
 _ARRAY: Final = "application/vnd.pgrst.array+json"
 _FORM: Final = "application/x-www-form-urlencoded"
+_QUOTED: Final = re.compile(r'[",\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +150,19 @@ def _form(body: bytes) -> Payload:
 
 
 def to_csv(labels: tuple[str, ...], body: str) -> bytes:
-    """A JSON array of rows as CSV (RFC 4180): a header always, null as nothing, nested as JSON."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(labels)
-    for row in msgspec.json.decode(body):
-        writer.writerow([_cell(row.get(label)) for label in labels])
-    return text.getvalue().encode()
+    """A JSON array of rows of texts as CSV (RFC 4180), with a header and no newline at the end.
+
+    Null is nothing and the empty text a pair of quotes, which Python's csv module does not tell
+    apart.
+    """
+    rows = msgspec.json.decode(body)
+    lines = [labels, *([row[label] for label in labels] for row in rows)]
+    return "\n".join(",".join(map(_field, line)) for line in lines).encode()
 
 
-def _cell(value: Any) -> str:
+def _field(value: str | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if value and not _QUOTED.search(value):
+        return value
+    return '"' + value.replace('"', '""') + '"'
