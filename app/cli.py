@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
+import msgspec
 import typer
 import uvicorn
 from dotenv import load_dotenv
@@ -25,7 +26,7 @@ from dotenv import load_dotenv
 from app import statements as statements_
 from app.database import DatabaseUnavailableError, explain
 from app.main import create_app
-from app.operations import migrations
+from app.operations import doctor, migrations
 from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
@@ -146,6 +147,20 @@ def migration_lock() -> None:
     """Write db/migrations.lock from the files as they are."""
     migrations.lock()
     print(os.path.relpath(migrations.lock_file()))
+
+
+@cli.command("doctor")
+def doctor_(
+    json: Annotated[bool, typer.Option("--json", help="A JSON array instead of lines.")] = False,
+) -> None:
+    """Check the database of DATABASE_URL against what this version needs."""
+    findings = list(doctor.examine(Settings.from_environment(os.environ)))
+    if json:
+        print(msgspec.json.encode(findings).decode())
+    else:
+        for finding in findings:
+            print(f"{finding.level:<4}  {finding.check:<14}  {finding.text}")
+    raise typer.Exit(7 if any(finding.level == "fail" for finding in findings) else 0)
 
 
 @cli.command()

@@ -216,7 +216,7 @@ class Direct:
     """One connection of its own, outside of the pool and of any event loop: for operations.
 
     Every call is one statement that commits by itself, so nothing stays open in between.
-    ``settings`` are the session's, besides those of the service.
+    ``settings`` are the session's, besides those of the service; an empty one is left out.
 
         with Direct(url) as database:
             database.value("SELECT 1")
@@ -269,7 +269,7 @@ class Direct:
             timeout=self._timeout,
             command_timeout=self._timeout,
             statement_cache_size=0,
-            server_settings=self._settings,
+            server_settings={name: value for name, value in self._settings.items() if value},
         )
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
