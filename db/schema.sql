@@ -281,6 +281,13 @@ ALTER TABLE ONLY public.sessions
 
 
 --
+-- Name: CONSTRAINT sessions_pkey ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_pkey ON public.sessions IS 'A name for a session that opens nothing, unlike its token.';
+
+
+--
 -- Name: sessions sessions_token_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -316,6 +323,13 @@ COMMENT ON CONSTRAINT users_email_key ON public.users IS 'One address, one user;
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: CONSTRAINT users_pkey ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_pkey ON public.users IS 'What every other table refers to.';
 
 
 --

@@ -52,6 +52,8 @@ COMMENT ON COLUMN users.created_at IS
     'When the row was inserted, UTC, in milliseconds. Written once; the trigger keeps it.';
 COMMENT ON COLUMN users.updated_at IS
     'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+COMMENT ON CONSTRAINT users_pkey ON users IS
+    'What every other table refers to.';
 COMMENT ON CONSTRAINT users_email_key ON users IS
     'One address, one user; also finds a user by address and is the target of an upsert.';
 COMMENT ON CONSTRAINT users_email_lower_case ON users IS

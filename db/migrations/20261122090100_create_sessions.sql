@@ -50,6 +50,8 @@ COMMENT ON COLUMN sessions.created_at IS
     'When the user signed in, UTC, in milliseconds. Written once; the trigger keeps it.';
 COMMENT ON COLUMN sessions.updated_at IS
     'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+COMMENT ON CONSTRAINT sessions_pkey ON sessions IS
+    'A name for a session that opens nothing, unlike its token.';
 COMMENT ON CONSTRAINT sessions_token_key ON sessions IS
     'A token opens one session; finds the session of a cookie in every request.';
 COMMENT ON CONSTRAINT sessions_user_id_fkey ON sessions IS
