@@ -24,7 +24,7 @@ lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/basedpyright
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/python scripts/lint_migrations.py
 
 schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the migrations

@@ -6,8 +6,9 @@ single one may be sent again when the failure says so; everything else is the ca
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from prometheus_client import Histogram
 from app.settings import Settings
 from app.sql import Statement
 
-Row = asyncpg.Record
+Row = Mapping[str, Any]  # what the driver's records are used as
 Result = TypeVar("Result")
 
 
@@ -95,8 +96,9 @@ class Database:
                 reset=_keep,
                 server_settings=_SESSION,
             )
-        except (ValueError, asyncpg.InterfaceError, OSError) as error:
-            raise DatabaseUnavailableError(f"DATABASE_URL: {error}") from None
+        except (ValueError, asyncpg.InterfaceError, OSError):
+            # the driver's message can quote a part of the password
+            raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
 
     async def close(self) -> None:
         """Let running statements end, within the query deadline, then close the connections."""
@@ -292,6 +294,8 @@ def _reason(error: BaseException) -> str:
 
 _SAMPLES: Final[dict[str, Any]] = {
     "uuid": UUID(int=0),
+    "timestamptz": datetime(2026, 1, 1, tzinfo=UTC),
+    "integer": 1,
     "text": "",
     "bigint": 1,
     "boolean": True,
@@ -299,8 +303,20 @@ _SAMPLES: Final[dict[str, Any]] = {
 
 
 async def explain(url: str, statements: Iterable[Statement]) -> list[tuple[Statement, str]]:
-    """Each statement with its plan, as the server would run it with values it has not seen."""
-    connection = await asyncpg.connect(url, timeout=5, command_timeout=30, server_settings=_SESSION)
+    """Each statement with its plan, as the server would run it with values it has not seen.
+
+    Raises DatabaseUnavailableError.
+    """
+    try:
+        connection = await asyncpg.connect(
+            url, timeout=5, command_timeout=30, server_settings=_SESSION
+        )
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailableError(_reason(error)) from None
+    except asyncpg.PostgresError as error:
+        raise DatabaseUnavailableError(f"{error.sqlstate}: {error.message}") from None
+    except ValueError:
+        raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
     try:
         plans = []
         for statement in statements:

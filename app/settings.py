@@ -11,6 +11,8 @@ from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
 Scope = Literal["read", "write", "secrets"]
+_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]*)(:[0-9]{1,5})?"
+_HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
 SCOPES: Final[frozenset[str]] = frozenset(("read", "write", "secrets"))
 
 
@@ -77,10 +79,12 @@ def _database_url(environment: Mapping[str, str], name: str) -> str | None:
     if not url:
         return None
     try:
-        scheme = urlsplit(url).scheme
+        parts = urlsplit(url)
+        good = parts.scheme in ("postgres", "postgresql")
+        good = good and _HOSTS.fullmatch(parts.netloc.rpartition("@")[2]) is not None
     except ValueError:
-        scheme = ""
-    if scheme not in ("postgres", "postgresql"):
+        good = False
+    if not good:
         raise SettingsError(f"{name} is not a PostgreSQL address (postgres://user@host/database)")
     return url
 
@@ -114,12 +118,13 @@ def _service_keys(environment: Mapping[str, str]) -> tuple[ServiceKey, ...]:
                 f"GATEPOST_SERVICE_KEYS: entry {position} is not name:sha256-hex:scope+scope"
             )
         name, digest, scopes = match.groups()
-        unknown = sorted(set(scopes.split("+")) - SCOPES)
-        if unknown:
+        if not SCOPES.issuperset(scopes.split("+")):
             raise SettingsError(
-                f"GATEPOST_SERVICE_KEYS: key {name} has an unknown scope {unknown[0]!r} "
+                f"GATEPOST_SERVICE_KEYS: key {name} has an unknown scope "
                 f"(known: {', '.join(sorted(SCOPES))})"
             )
+        if any(key.name == name for key in keys):
+            raise SettingsError(f"GATEPOST_SERVICE_KEYS: two keys are called {name}")
         scope_set = frozenset(cast("list[Scope]", scopes.split("+")))
         keys.append(ServiceKey(name, digest.lower(), scope_set))
     return tuple(keys)

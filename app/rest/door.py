@@ -60,7 +60,8 @@ class RestDoor:
             request.state.key_name = key.name
             if "secrets" in key.scopes:
                 hidden = frozenset()
-            name = request.path_params.get("relation", "")
+            # not the router's parameter: its pattern lets a line feed at the end go by
+            name = request.scope["path"].removeprefix(PREFIX).removeprefix("/")
             if not name:
                 return await self._root(request, key)
             return await self._relation(request, key, _relation(name))
@@ -194,7 +195,7 @@ class _Read(_Exchange):
         plan = build.counted(self.relation, self.tree, secrets=self.secrets)
         arguments = plan.arguments(self.values, self.max_rows)
         rows = await self.database.fetch(explained(plan.statement), *arguments)
-        estimate = int(msgspec.json.decode(rows[0][0])[0]["Plan"]["Plan Rows"])
+        estimate = int(msgspec.json.decode(rows[0]["QUERY PLAN"])[0]["Plan"]["Plan Rows"])
         if self.prefer.count == "estimated" and estimate <= self.max_rows:
             return "exact"
         return estimate

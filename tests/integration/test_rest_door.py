@@ -1,5 +1,6 @@
 """What is the REST door's own: secrets, tokens that are made, writes that are cut or undone."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -191,6 +192,18 @@ async def test_a_limit_cuts_what_is_changed(
     assert [row["name"] for row in answer.json()] == ["n0"]
     rest = await db.fetch("SELECT name, image FROM users ORDER BY name")
     assert [tuple(row) for row in rest] == [("n0", "x"), ("n1", None), ("n4", None)]
+
+
+async def test_of_many_who_take_one_row_each_gets_another(client: httpx.AsyncClient) -> None:
+    rows = [{"name": "n", "email": f"n{n}@example.com"} for n in range(5)]
+    await client.post(USERS, json=rows)
+    answers = await asyncio.gather(
+        *(client.delete(USERS + "?name=eq.n&limit=1&select=email", headers=FULL) for _ in range(20))
+    )
+    taken = [row["email"] for answer in answers for row in answer.json()]
+    assert max(len(answer.json()) for answer in answers) == 1
+    assert len(taken) == len(set(taken))
+    assert 1 <= len(taken) <= 5
 
 
 async def test_what_is_refused_after_the_fact_is_undone(

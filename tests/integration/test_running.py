@@ -1,0 +1,329 @@
+"""The command line as a developer and an operator meet it: real processes, from a copy of the
+project in a folder with a space in its name."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from app import statements
+from app.operations.migrate import versions
+from tests.support import (
+    KEYS,
+    ROOT,
+    Server,
+    Service,
+    answers,
+    end,
+    environment,
+    free_port,
+    wait_until,
+)
+
+NOWHERE = "postgres://app:hunter2@127.0.0.1:1/gatepost"  # port 1: nothing listens there
+
+
+@pytest.fixture
+def project(open_tmp_path: Path) -> Path:
+    """A copy of what a clone has, without any state."""
+    folder = open_tmp_path / "my project"
+    for part in ("app", "db"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def empty_url(postgres: Server) -> Iterator[str]:
+    """A database without a single table."""
+    with postgres.database() as name:
+        yield postgres.url(name)
+
+
+@dataclass(frozen=True)
+class Dev:
+    """A running ``gatepost dev``, ready to answer."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    output: Path
+    errors: Path
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def line(self, label: str) -> str:
+        found = re.search(rf"^{label} +(.*)$", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
+    @property
+    def users(self) -> list[str]:
+        answer = httpx.get(
+            f"{self.url}/rest/v1/users?order=email", headers={"apikey": self.line("Service key")}
+        )
+        return [user["email"] for user in answer.raise_for_status().json()]
+
+    def add(self, email: str) -> None:
+        httpx.post(
+            f"{self.url}/rest/v1/users",
+            headers={"apikey": self.line("Service key")},
+            json={"name": "", "email": email},
+        ).raise_for_status()
+
+
+@contextmanager
+def dev(project: Path, **settings: str) -> Iterator[Dev]:
+    port = free_port()
+    output, errors = project / "output", project / "errors"
+    with output.open("wb") as stdout, errors.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "dev"],
+            cwd=project, env=os.environ | {"PORT": str(port)} | settings,
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: process.poll() is not None or "Try" in output.read_text(), "ready")
+        assert process.poll() is None, errors.read_text()
+        assert answers(f"{url}/readyz")
+        yield Dev(process, url, output, errors)
+    finally:
+        end(process)
+
+
+def postmasters(project: Path) -> list[Path]:
+    return list(project.glob(".gatepost/**/postmaster.pid"))
+
+
+def gatepost(
+    project: Path, *arguments: str, timeout: float = 60, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "app.cli", *arguments], project, timeout, settings)
+
+
+def run(
+    command: Sequence[str], project: Path, timeout: float, settings: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=project, env=os.environ | settings, timeout=timeout,
+        check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """What a failed command said: one line, after our name."""
+    assert done.returncode == code, done.stderr
+    assert re.fullmatch(r"gatepost: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr
+
+
+class TestDev:
+    def test_the_command_it_prints_works(self, project: Path) -> None:
+        with dev(project) as running:
+            assert running.line("Gatepost") == running.url
+            assert (Path(running.line("Data")) / "PG_VERSION").exists()
+            command = running.text.partition("Try")[2]
+            assert shlex.split(command)[0] == "curl"
+            if shutil.which("curl") is None:
+                pytest.skip("no curl")
+            for _ in range(2):
+                done = subprocess.run(
+                    ["bash", "-c", f"{command.strip()} -sS --fail"],
+                    check=True, capture_output=True, text=True, timeout=30,
+                )  # fmt: skip
+                [user] = json.loads(done.stdout)
+                assert user["email"] in running.users
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_it_ends_cleanly_and_takes_its_server_along(self, project: Path, number: int) -> None:
+        with dev(project) as running:
+            assert len(postmasters(project)) == 1
+            running.process.send_signal(number)
+            assert running.process.wait(30) == 0
+            assert "Traceback" not in running.errors.read_text()
+        assert postmasters(project) == []
+
+    def test_twice_in_a_row_is_the_same_database_and_key(self, project: Path) -> None:
+        with dev(project) as first:
+            first.add("kept@example.com")
+            key = first.line("Service key")
+        with dev(project) as second:
+            assert second.users == ["kept@example.com"]
+            assert second.line("Service key") == key
+        assert (project / ".gatepost" / "service-key").stat().st_mode & 0o777 == 0o600
+
+    def test_it_works_after_kill_9(self, project: Path) -> None:
+        with dev(project) as first:
+            first.add("kept@example.com")
+            first.process.kill()
+        assert len(postmasters(project)) == 1
+        with dev(project) as second:
+            assert second.users == ["kept@example.com"]
+        assert postmasters(project) == []
+
+    def test_it_works_after_kill_9_of_its_server_too(self, project: Path) -> None:
+        with dev(project) as first:
+            first.add("kept@example.com")
+            first.process.kill()
+        [file] = postmasters(project)
+        os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
+        with dev(project) as second:
+            assert second.users == ["kept@example.com"]
+        assert postmasters(project) == []
+
+    def test_a_given_database_is_used_and_no_server_started(
+        self, project: Path, empty_url: str
+    ) -> None:
+        with dev(project, DATABASE_URL=empty_url) as running:
+            running.add("a@example.com")
+            assert running.users == ["a@example.com"]
+            assert "DATABASE_URL" in running.line("Data")
+            assert not (project / ".gatepost" / "postgres").exists()
+
+    def test_given_keys_are_used_and_none_is_made(self, project: Path, empty_url: str) -> None:
+        keys = environment(empty_url)["GATEPOST_SERVICE_KEYS"]
+        with dev(project, DATABASE_URL=empty_url, GATEPOST_SERVICE_KEYS=keys) as running:
+            users = f"{running.url}/rest/v1/users"
+            assert httpx.get(users, headers={"apikey": KEYS["reader"]}).json() == []
+            assert not (project / ".gatepost").exists()
+            assert "GATEPOST_SERVICE_KEYS" in running.line("Service key")
+
+    def test_dotenv_is_read_and_the_environment_wins(self, project: Path, empty_url: str) -> None:
+        (project / ".env").write_text(f"DATABASE_URL={empty_url}\nPORT=1\n")
+        with dev(project) as running:
+            assert running.users == []
+            assert not (project / ".gatepost" / "postgres").exists()
+
+    def test_a_taken_port_is_said_before_anything_is_made(self, project: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            message = one_line(gatepost(project, "dev", PORT=str(port)), 1)
+        assert f"port {port} of 127.0.0.1 is taken" in message
+        suggested = re.search(r"PORT=(\d+) make serve$", message)
+        assert suggested
+        assert suggested[1] != str(port)
+        assert not (project / ".gatepost" / "postgres").exists()
+
+    def test_an_address_of_another_machine(self, project: Path) -> None:
+        message = one_line(gatepost(project, "dev", HOST="192.0.2.1", PORT=str(free_port())), 1)
+        assert "of 192.0.2.1: Cannot assign requested address" in message
+
+    def test_an_unreachable_database(self, project: Path) -> None:
+        done = gatepost(project, "dev", DATABASE_URL=NOWHERE, PORT=str(free_port()))
+        message = one_line(done, 1)
+        assert "127.0.0.1:1/gatepost" in message
+        assert "connection refused" in message
+        assert "hunter2" not in message
+
+    def test_a_database_that_refuses(self, project: Path, empty_url: str) -> None:
+        url = urlsplit(empty_url)
+        ghost = url._replace(netloc=f"ghost:hunter2@{url.netloc.rpartition('@')[2]}").geturl()
+        message = one_line(gatepost(project, "dev", DATABASE_URL=ghost, PORT=str(free_port())), 1)
+        assert "ghost" in message
+        assert "hunter2" not in message
+
+    def test_a_malformed_address_is_not_repeated(self, project: Path) -> None:
+        url = "postgres://app:hunter2/more@db/gatepost"
+        message = one_line(gatepost(project, "dev", DATABASE_URL=url, PORT=str(free_port())), 1)
+        assert "percent-encoded" in message
+        assert "hunter2" not in message
+
+
+class TestMigrate:
+    def test_it_applies_what_is_pending(self, project: Path, empty_url: str) -> None:
+        done = gatepost(project, "migrate", DATABASE_URL=empty_url)
+        assert done.returncode == 0, done.stderr
+        assert re.findall(r"^Applied: (\d+)", done.stdout, re.MULTILINE) == versions()
+        again = gatepost(project, "migrate", DATABASE_URL=empty_url)
+        assert (again.returncode, "Applied" in again.stdout) == (0, False)
+
+    def test_it_goes_by_the_direct_address(self, project: Path, empty_url: str) -> None:
+        done = gatepost(project, "migrate", DATABASE_URL=NOWHERE, DATABASE_DIRECT_URL=empty_url)
+        assert done.returncode == 0, done.stderr
+
+    def test_a_broken_migration_is_named(self, project: Path, empty_url: str) -> None:
+        broken = project / "db" / "migrations" / "20991231235959_broken.sql"
+        broken.write_text("-- migrate:up\nCREATE TABLE;\n-- migrate:down\n")
+        done = gatepost(project, "migrate", DATABASE_URL=empty_url)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"gatepost: {broken.name}: ")
+        assert "syntax error" in done.stderr
+
+
+class TestServe:
+    def test_it_leaves_the_database_as_it_is(self, project: Path, empty_url: str) -> None:
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "serve"],
+            cwd=project, env=os.environ | {"DATABASE_URL": empty_url, "PORT": str(port)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        with process:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                wait_until(lambda: answers(f"{url}/livez"), "alive")
+                ready = httpx.get(f"{url}/readyz")
+                assert ready.status_code == 503
+                assert versions()[0] in ready.text
+            finally:
+                process.terminate()
+            assert process.wait(30) == 0
+
+    def test_it_needs_a_database(self, project: Path) -> None:
+        assert "DATABASE_URL is not set" in one_line(gatepost(project, "serve"), 2)
+        assert not (project / ".gatepost").exists()
+
+
+class TestUvicorn:
+    def test_the_environment_is_enough(self, service: Service) -> None:
+        assert httpx.get(f"{service.url}/livez").status_code == 200
+        assert httpx.get(f"{service.url}/readyz").status_code == 200
+        users = httpx.get(f"{service.rest}/users", headers={"apikey": KEYS["reader"]})
+        assert users.json() == []
+
+
+BAD = [
+    ("PORT", "http"),
+    ("DATABASE_URL", "mysql://app:hunter2@db/gatepost"),
+    ("GATEPOST_SERVICE_KEYS", "hunter2"),
+    ("GATEPOST_MAX_ROWS", "0"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+@pytest.mark.parametrize("command", ["dev", "serve", "migrate", "uvicorn"])
+def test_a_bad_setting_is_one_line_that_names_it(
+    project: Path, command: str, name: str, value: str
+) -> None:
+    settings = {"DATABASE_URL": NOWHERE, name: value}
+    if command == "uvicorn":
+        uvicorn = [sys.executable, "-m", "uvicorn", "app.main:app"]
+        message = one_line(run(uvicorn, project, 60, settings), 1)
+    else:
+        message = one_line(gatepost(project, command, **settings), 2)
+    assert name in message
+    assert "hunter2" not in message
+
+
+def test_statements_are_printed_with_their_plans(project: Path) -> None:
+    done = gatepost(project, "statements")
+    assert done.returncode == 0, done.stderr
+    for statement in statements.ALL:
+        head = f"{statement.name}\n\n{statement.text}\n\n"
+        assert head in done.stdout
+        assert "(cost=" in done.stdout.partition(head)[2].splitlines()[0]
+    assert postmasters(project) == []

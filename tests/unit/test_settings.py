@@ -1,0 +1,200 @@
+"""The settings: every name, every bad value, and no secret in what is said of them."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.settings import SCOPES, ServiceKey, Settings, SettingsError
+
+URL = "postgres://gatepost:hunter2@db.example.com/gatepost"
+DIGEST = "0123456789abcdef" * 4
+
+
+def read(**environment: str) -> Settings:
+    return Settings.from_environment({"DATABASE_URL": URL} | environment)
+
+
+def refused(**environment: str) -> str:
+    with pytest.raises(SettingsError) as raised:
+        read(**environment)
+    return str(raised.value)
+
+
+def test_defaults() -> None:
+    assert read() == Settings(
+        database_url=URL,
+        database_direct_url=URL,
+        service_keys=(),
+        host="127.0.0.1",
+        port=8000,
+        pool_size=10,
+        acquire_timeout=5.0,
+        query_timeout=10.0,
+        request_timeout=30.0,
+        max_rows=1000,
+        max_body=10 * 1024 * 1024,
+    )
+
+
+GOOD = [
+    ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
+    ("HOST", "::1", "host", "::1"),
+    ("PORT", "1", "port", 1),
+    ("PORT", "65535", "port", 65535),
+    ("GATEPOST_POOL_SIZE", "1000", "pool_size", 1000),
+    ("GATEPOST_ACQUIRE_TIMEOUT", "0.25", "acquire_timeout", 0.25),
+    ("GATEPOST_QUERY_TIMEOUT", "3", "query_timeout", 3.0),
+    ("GATEPOST_REQUEST_TIMEOUT", "999999.5", "request_timeout", 999999.5),
+    ("GATEPOST_MAX_ROWS", "1000000", "max_rows", 1_000_000),
+    ("GATEPOST_MAX_BODY", "1", "max_body", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
+def test_each_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(read(**{name: text}), field) == (text if value is None else value)
+
+
+def test_the_table_above_has_every_field() -> None:
+    covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys"}
+    assert covered == {field.name for field in fields(Settings)}
+
+
+WHOLE = ["PORT", "GATEPOST_POOL_SIZE", "GATEPOST_MAX_ROWS", "GATEPOST_MAX_BODY"]
+SECONDS = ["GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUEST_TIMEOUT"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "1.5", "1e3", "x", " 1", "1\n", "٣", "0x10", "1_0", "9" * 11, "9" * 400]
+)
+def test_bad_whole_numbers_are_refused(name: str, text: str) -> None:
+    message = refused(**{name: text})
+    assert message.startswith(f"{name} must be a whole number from 1 to ")
+
+
+@pytest.mark.parametrize("name", SECONDS)
+@pytest.mark.parametrize(
+    "text", ["0", "0.0", "-1", "x", "nan", "inf", "1e3", "1.", ".5", " 1", "1\n", "٣", "9" * 400]
+)
+def test_bad_durations_are_refused(name: str, text: str) -> None:
+    assert refused(**{name: text}) == f"{name} must be a number of seconds above 0"
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *SECONDS, "HOST", "DATABASE_DIRECT_URL"])
+def test_an_empty_setting_is_the_default(name: str) -> None:
+    assert read(**{name: ""}) == read()
+
+
+@pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": ""}])
+def test_the_database_must_be_named(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL is not set: .*make serve"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mysql://u:hunter2@h/db", "gatepost", "/run/hunter2", "postgres", "http://[hunter2", " "),
+        # a password that is not percent-encoded
+        *(
+            "postgres://u:hunter2/x@h/db",
+            "postgres://u:hunter2?x@h/db",
+            "postgres://u:h:hunter2/db",
+        ),
+    ],
+)
+def test_bad_addresses_are_refused(name: str, url: str) -> None:
+    message = refused(**{name: url})
+    assert message.startswith(f"{name} is not a PostgreSQL address")
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u@one.example.com:5432,two.example.com:5433/db?target_session_attrs=read-write",
+        "postgres://u@/db?host=/run/postgresql&sslmode=disable",
+        "postgresql://u:p%40ss@[::1]:5432/db",
+    ],
+)
+def test_several_hosts_sockets_and_ipv6_are_addresses(url: str) -> None:
+    assert read(DATABASE_URL=url).database_url == url
+
+
+def test_a_pooler_is_told_by_a_direct_address_of_its_own() -> None:
+    assert not read().pooled
+    assert not read(DATABASE_DIRECT_URL=URL).pooled
+    assert read(DATABASE_DIRECT_URL="postgres://direct/db").pooled
+
+
+def test_service_keys() -> None:
+    keys = f"a:{DIGEST}:read, b-2.x_:{DIGEST.upper()}:write+secrets+read ,,"
+    assert read(GATEPOST_SERVICE_KEYS=keys).service_keys == (
+        ServiceKey("a", DIGEST, frozenset({"read"})),
+        ServiceKey("b-2.x_", DIGEST, frozenset(SCOPES)),
+    )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "hunter2",
+        f"a:{DIGEST}",
+        f"a:{DIGEST}:",
+        f":{DIGEST}:read",
+        f"a b:{DIGEST}:read",
+        f"{'a' * 64}:{DIGEST}:read",
+        "a:hunter2:read",
+        f"a:{DIGEST[1:]}:read",
+        f"a:{DIGEST}0:read",
+        f"a:{DIGEST}:read:write",
+        f"a:{DIGEST}:READ",
+        f"a:{DIGEST};read",
+    ],
+)
+def test_bad_service_keys_are_refused_by_position(entry: str) -> None:
+    message = refused(GATEPOST_SERVICE_KEYS=f"first:{DIGEST}:read,{entry}")
+    assert message == "GATEPOST_SERVICE_KEYS: entry 2 is not name:sha256-hex:scope+scope"
+
+
+@pytest.mark.parametrize("scopes", ["admin", "read+admin", "read+", "+read", "read++write"])
+def test_unknown_scopes_are_refused_by_the_keys_name(scopes: str) -> None:
+    message = refused(GATEPOST_SERVICE_KEYS=f"shop:{DIGEST}:{scopes}")
+    assert message.startswith("GATEPOST_SERVICE_KEYS: key shop has an unknown scope")
+    assert DIGEST not in message
+
+
+def test_two_keys_of_one_name_are_refused() -> None:
+    entry = f"billing:{DIGEST}:read"
+    assert "billing" in refused(GATEPOST_SERVICE_KEYS=f"{entry},{entry}")
+
+
+def test_nothing_secret_is_in_the_repr() -> None:
+    settings = read(
+        DATABASE_DIRECT_URL="postgres://u:hunter3@h/db",
+        GATEPOST_SERVICE_KEYS=f"shop:{DIGEST}:read",
+    )
+    for text in (repr(settings), str(settings), repr(settings.service_keys)):
+        assert "shop" in text
+        assert not any(secret in text for secret in ("hunter", DIGEST))
+
+
+@given(
+    name=st.sampled_from(["DATABASE_URL", "DATABASE_DIRECT_URL", "HOST", *WHOLE, *SECONDS]),
+    text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
+)
+def test_any_text_is_read_or_refused_in_one_line_that_names_the_setting(
+    name: str, text: str
+) -> None:
+    try:
+        read(**{name: f"{text}hunter2"})
+        message = name
+    except SettingsError as error:
+        message = str(error)
+    assert name in message
+    assert "hunter2" not in message
+    assert "\n" not in message
