@@ -240,7 +240,11 @@ class Direct:
                 raise DatabaseMissingError(error.message or "") from None
             if isinstance(error, asyncpg.PostgresError):
                 raise DatabaseUnavailableError(f"{error.sqlstate}: {error.message}") from None
-            if isinstance(error, (OSError, ValueError, asyncpg.InterfaceError)):
+            if isinstance(error, ValueError):  # its text can quote a part of the password
+                raise DatabaseUnavailableError(
+                    "the address is malformed: is its password percent-encoded?"
+                ) from None
+            if isinstance(error, (OSError, asyncpg.InterfaceError)):
                 raise DatabaseUnavailableError(_reason(error)) from None
             raise
         return self
@@ -260,6 +264,10 @@ class Direct:
     def fetch(self, text: str, *arguments: Any, timeout: float | None = None) -> list[Row]:
         """The rows of a statement. Raises DatabaseError or DatabaseUnavailableError."""
         return self._run(self._connection.fetch(text, *arguments, timeout=timeout))
+
+    def column(self, text: str, *arguments: Any) -> list[Any]:
+        """The first column of a statement's rows."""
+        return [row[0] for row in self._run(self._connection.fetch(text, *arguments))]
 
     def value(self, text: str, *arguments: Any) -> Any:
         """The first column of a statement's first row."""

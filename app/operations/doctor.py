@@ -113,10 +113,10 @@ def clock_skew(service: Direct, clock: Clock) -> tuple[str, str]:
 
 def privileges(service: Direct) -> tuple[str, str]:
     """The service reads and writes rows; with more, a flaw in it would reach further."""
-    missing = [row[0] for row in service.fetch(_MISSING, list(RELATIONS))]
+    missing = service.column(_MISSING, list(RELATIONS))
     if missing:
         return "fail", f"the service's role lacks {', '.join(missing)}"
-    excess = [row[0] for row in service.fetch(_EXCESS)]
+    excess = service.column(_EXCESS)
     role = service.value("SELECT current_user")
     if excess:
         return "warn", f"{role} {', '.join(excess)}: see db/service_role.sql"
@@ -179,7 +179,7 @@ def schema(direct_url: str) -> tuple[str, str]:
 def indexes(direct_url: str) -> tuple[str, str]:
     """A concurrent build that was interrupted leaves an index that is kept up but never used."""
     with Direct(direct_url) as direct:
-        names = [row[0] for row in direct.fetch(_INVALID)]
+        names = direct.column(_INVALID)
     if names:
         drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
         return "fail", f"invalid, or still being built: {drops}"

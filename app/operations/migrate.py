@@ -177,7 +177,7 @@ def _connected(url: str) -> Iterator[Direct]:
 
 def _applied(database: Direct) -> frozenset[str]:
     try:
-        return frozenset(row[0] for row in database.fetch("SELECT version FROM schema_migrations"))
+        return frozenset(database.column("SELECT version FROM schema_migrations"))
     except DatabaseError as error:
         if error.sqlstate == "42P01":  # no such table: dbmate was never here
             return frozenset()
@@ -248,8 +248,9 @@ _HOLDERS: Final = """
 
 
 def _invalid_indexes(database: Direct) -> set[str]:
-    rows = database.fetch("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
-    return {row[0] for row in rows}
+    return set(
+        database.column("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+    )
 
 
 def _drop_indexes(database: Direct, indexes: set[str], say: Say) -> None:
