@@ -5,6 +5,7 @@ single one may be sent again when the failure says so; everything else is the ca
 """
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -244,6 +245,8 @@ class Direct:
                 raise DatabaseUnavailableError(
                     "the address is malformed: is its password percent-encoded?"
                 ) from None
+            if isinstance(error, OSError) and error.errno:  # not the driver's list of its attempts
+                raise DatabaseUnavailableError(os.strerror(error.errno).lower()) from None
             if isinstance(error, (OSError, asyncpg.InterfaceError)):
                 raise DatabaseUnavailableError(_reason(error)) from None
             raise

@@ -1,15 +1,16 @@
 """docs/SCHEMA.md and docs/schema.svg are what the catalogue says."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from app.database import Direct
-from app.operations import catalogue
+from app.operations import catalogue, migrations
 from app.operations.migrate import migrate
-from scripts.document_schema import PICTURE, documents, picture
-from tests.support import Server
+from scripts.document_schema import PAGE, PICTURE, documents, picture
+from tests.support import ROOT, Server
 
 
 @pytest.fixture
@@ -50,3 +51,16 @@ def test_the_picture_holds_every_column_within_its_frame(entries: list[catalogue
     edges = [e for e in root.iter() if e.get("stroke") == "#0969da"]
     assert len(edges) == sum(bool(entry.target) for entry in entries)
     assert PICTURE.read_text().startswith("<svg")
+
+
+def test_every_way_back_and_every_exit_code_is_documented() -> None:
+    text = PAGE.with_name("MIGRATIONS.md").read_text()
+    for migration in migrations.read():
+        assert f"| `{migration.name.removesuffix('.sql')}` |" in text, (
+            f"what does {migration.name} lose?"
+        )
+    command_line = (ROOT / "app" / "cli.py").read_text()
+    codes = set(re.findall(r"_leave\(error, (\d)\)|typer\.Exit\((\d)", command_line))
+    assert len(codes) > 5
+    for code in ("".join(pair) for pair in codes):
+        assert f"| {code} |" in text
