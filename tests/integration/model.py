@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Literal
 from uuid import UUID
 
 Row = dict[str, Any]
-Tables = dict[str, list[Row]]
 Truth = bool | None  # None is SQL's unknown
 
 TYPES: Final[dict[str, dict[str, str]]] = {
@@ -40,6 +40,21 @@ TYPES: Final[dict[str, dict[str, str]]] = {
 }
 OTHER: Final = {"users": "sessions", "sessions": "users"}
 ASCII_ONLY: Final = frozenset(("email", "token"))  # COLLATE "C" folds the case of ASCII alone
+
+
+class Tables(dict[str, list[Row]]):
+    """The rows of each table by its name."""
+
+    @cached_property
+    def related(self) -> dict[tuple[str, UUID], list[Row]]:
+        """What belongs to a row: by its table, and its id or, for a session, its user's."""
+        found: dict[tuple[str, UUID], list[Row]] = {}
+        for user in self["users"]:
+            found["users", user["id"]] = []
+            found["sessions", user["id"]] = [user]
+        for session in self["sessions"]:
+            found["users", session["user_id"]].append(session)
+        return found
 
 
 # --- the request ----------------------------------------------------------------------------------
@@ -200,6 +215,8 @@ def _element(literal: Typed) -> str:
 
 def _array_element(literal: Typed) -> str:
     text = literal.text
+    if literal.value is None:
+        return text
     if literal.quoted or not text or text.lower() == "null" or re.search(r'[\s,"\\{}()]', text):
         return _in_quotes(text)
     return text
@@ -239,21 +256,16 @@ def answer(tables: Tables, level: Level) -> tuple[list[dict[str, Any]], int]:
 
 def _filtered(tables: Tables, level: Level, rows: Iterable[Row]) -> list[Found]:
     kept = []
+    key = "id" if level.table == "users" else "user_id"
     for row in rows:
         entry = Found(row)
         for embed in level.embeds:
-            related = _related(tables[embed.level.table], level.table, row)
+            related = tables.related[level.table, row[key]]
             entry.embeds[embed.name] = _page(embed.level, _filtered(tables, embed.level, related))
         missing = any(e.join == "inner" and not entry.embeds[e.name] for e in level.embeds)
         if not missing and _all(_truth(part, entry) for part in level.conditions) is True:
             kept.append(entry)
     return kept
-
-
-def _related(candidates: list[Row], table: str, row: Row) -> list[Row]:
-    if table == "users":
-        return [candidate for candidate in candidates if candidate["user_id"] == row["id"]]
-    return [candidate for candidate in candidates if candidate["id"] == row["user_id"]]
 
 
 def _page(level: Level, found: list[Found]) -> list[Found]:
@@ -366,7 +378,10 @@ def _compared(condition: Condition, left: Any) -> Truth:
             return _any(None if left is None else left == value for value in values)
     compare = _OPERATORS[condition.operator]
     ascii_only = condition.column in ASCII_ONLY
-    truths = (None if left is None else compare(left, value, ascii_only) for value in values)
+    truths = (
+        None if left is None or value is None else compare(left, value, ascii_only)
+        for value in values
+    )
     return _all(truths) if condition.quantifier == "all" else _any(truths)
 
 

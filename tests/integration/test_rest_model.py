@@ -90,7 +90,7 @@ def made_rows() -> Tables:
         }
         for _ in range(120)
     ]
-    return {"users": users, "sessions": sessions}
+    return Tables(users=users, sessions=sessions)
 
 
 TABLES: Final = made_rows()
@@ -259,6 +259,8 @@ def _comparison(drawn: Drawn, table: str, negated: bool) -> Condition:
                 return _value(drawn, table, column, type_)
 
         values = drawn.some(make, 3) if quantifier else (make(),)
+        if quantifier and drawn.chance(15):
+            values += (Typed("NULL", None),)
     return Condition(column, operator, values, negated, quantifier)
 
 
