@@ -9,7 +9,7 @@ NODE_PACKAGES := $(if $(and $(wildcard $(NODE)/package-lock.json),$(shell comman
 	$(shell command -v npm)),$(NODE)/node_modules/.installed)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint schema
+.PHONY: help serve test lint schema docs
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,8 +27,11 @@ lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/python scripts/lint_migrations.py
 
-schema: $(ENVIRONMENT) ## Write db/schema.sql from the migrations
+schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the migrations
 	@exec .venv/bin/python scripts/dump_schema.py
+
+docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and docs/schema.svg from the migrations
+	@exec .venv/bin/python scripts/document_schema.py
 
 $(ENVIRONMENT): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,7 +1,8 @@
-"""The command line: ``gatepost dev | serve | migrate | statements``.
+"""The command line: ``gatepost dev | serve | migrate | migration | doctor | statements``.
 
 Exit codes: 0, also after SIGINT and SIGTERM; 1 the database or the port is not to be had;
-2 a setting is wrong.
+2 a setting or an option is wrong; 3 migration files are refused; 4 a lock was not to be had in
+time; 5 a migration failed; 6 `migrate --status` found pending ones; 7 `doctor` found a fault.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
+import msgspec
 import typer
 import uvicorn
 from dotenv import load_dotenv
@@ -24,8 +26,11 @@ from dotenv import load_dotenv
 from app import statements as statements_
 from app.database import DatabaseUnavailableError, explain
 from app.main import create_app
+from app.operations import doctor, migrations
+from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from app.operations.migrate import MigrationError, migrate
+from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
+from app.operations.migrate import status as migration_status
 from app.settings import Settings, SettingsError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
@@ -48,8 +53,14 @@ def main() -> None:
         cli()
     except SettingsError as error:
         _leave(error, 2)
-    except (DatabaseUnavailableError, EmbeddedPostgresError, MigrationError, ListenError) as error:
+    except (DatabaseUnavailableError, DbmateError, EmbeddedPostgresError, ListenError) as error:
         _leave(error, 1)
+    except migrations.RefusedError as error:
+        _leave(error, 3)
+    except BusyError as error:
+        _leave(error, 4)
+    except MigrationError as error:
+        _leave(error, 5)
 
 
 @cli.command()
@@ -80,9 +91,76 @@ def serve() -> None:
 
 
 @cli.command("migrate")
-def migrate_() -> None:
+def migrate_(
+    to: Annotated[str | None, typer.Option(help="Stop at this version; it stays.")] = None,
+    down: Annotated[bool, typer.Option("--down", help="Take back the newest instead.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="List them; 6 when pending.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds for another one to end.")] = Patience.turn,
+    lock_timeout: Annotated[
+        float, typer.Option(help="Seconds for a table lock, each time.")
+    ] = Patience.lock,
+    attempts: Annotated[int, typer.Option(help="How often.", min=1)] = Patience.attempts,
+    folder: Annotated[Path, typer.Option(help="Where the files are.")] = migrations.MIGRATIONS,
+) -> None:
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
-    print(migrate(Settings.from_environment(os.environ).database_direct_url), end="")
+    _end_on_signals(128)
+    url = Settings.from_environment(os.environ).database_direct_url
+    if to is not None and to not in [m.version for m in migrations.trusted(folder)]:
+        raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
+    if status or dry_run:
+        state = migration_status(url, folder=folder)
+        if dry_run:
+            for migration in plan(state, to=to, down=down):
+                print(f"Would {'take back' if down else 'apply'} {migration.name}")
+        else:
+            _print_status(state)
+            raise typer.Exit(6 if state.pending else 0)
+        return
+    patience = Patience(turn=wait, lock=lock_timeout, attempts=attempts)
+    migrate(url, folder=folder, to=to, down=down, patience=patience, say=_say)
+
+
+def _print_status(state: Status) -> None:
+    for migration in state.migrations:
+        print(f"[{'X' if migration.version in state.applied else ' '}] {migration.name}")
+    for version in state.ahead:
+        print(f"[X] {version}, of a newer release")
+    print(f"{len(state.applied)} applied, {len(state.pending)} pending")
+
+
+migration = typer.Typer(no_args_is_help=True, help="Migration files: make one, vouch for them.")
+cli.add_typer(migration, name="migration")
+
+
+@migration.command("new")
+def migration_new(name: str) -> None:
+    """Make a file with a way up and a way back, and enter it in db/migrations.lock."""
+    try:
+        print(os.path.relpath(migrations.new(name)))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="NAME") from None
+
+
+@migration.command("lock")
+def migration_lock() -> None:
+    """Write db/migrations.lock from the files as they are."""
+    migrations.lock()
+    print(os.path.relpath(migrations.lock_file()))
+
+
+@cli.command("doctor")
+def doctor_(
+    json: Annotated[bool, typer.Option("--json", help="A JSON array instead of lines.")] = False,
+) -> None:
+    """Check the database of DATABASE_URL against what this version needs."""
+    findings = list(doctor.examine(Settings.from_environment(os.environ)))
+    if json:
+        print(msgspec.json.encode(findings).decode())
+    else:
+        for finding in findings:
+            print(f"{finding.level:<4}  {finding.check:<14}  {finding.text}")
+    raise typer.Exit(7 if any(finding.level == "fail" for finding in findings) else 0)
 
 
 @cli.command()
@@ -168,13 +246,21 @@ def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
     _Server(config, welcome).run([listener])
 
 
-def _end_on_signals() -> None:
-    """Leave by an exception, so that every `with` ends; uvicorn hands the signal on to this."""
+def _say(text: str) -> None:
+    print(text, flush=True)
 
-    def end(*_: object) -> NoReturn:
+
+def _end_on_signals(base: int | None = None) -> None:
+    """Leave by an exception, so that every `with` ends; uvicorn hands the signal on to this.
+
+    The exit code is 0: a service has done its work. With ``base`` it is that and the number of the
+    signal: what was to be done is not.
+    """
+
+    def end(received: int, _: object) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(0)
+        raise SystemExit(0 if base is None else base + received)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)

@@ -134,6 +134,34 @@ COMMENT ON COLUMN public.sessions.updated_at IS 'When the row last changed, UTC,
 
 
 --
+-- Name: CONSTRAINT sessions_expires_after_created ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_expires_after_created ON public.sessions IS 'A session that was never valid is a mistake of the writer.';
+
+
+--
+-- Name: CONSTRAINT sessions_ip_address_length ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_ip_address_length ON public.sessions IS 'The longest form of an IPv6 address; a forged header is longer.';
+
+
+--
+-- Name: CONSTRAINT sessions_times_finite ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_times_finite ON public.sessions IS 'infinity is no time in JSON or in most languages, and would be a session without an end.';
+
+
+--
+-- Name: CONSTRAINT sessions_token_shape ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_token_shape ON public.sessions IS 'Long enough not to be guessed, and of letters that need no escape in a cookie or an address.';
+
+
+--
 -- Name: users; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -209,6 +237,34 @@ COMMENT ON COLUMN public.users.updated_at IS 'When the row last changed, UTC, in
 
 
 --
+-- Name: CONSTRAINT users_email_length ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_email_length ON public.users IS 'The longest address that SMTP carries (RFC 5321).';
+
+
+--
+-- Name: CONSTRAINT users_email_lower_case ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_email_lower_case ON public.users IS 'Ann@example.com and ann@example.com are one address.';
+
+
+--
+-- Name: CONSTRAINT users_email_shape ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_email_shape ON public.users IS 'What could never receive a mail is not an address: one @, a dot after it, no space.';
+
+
+--
+-- Name: CONSTRAINT users_times_finite ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_times_finite ON public.users IS 'infinity is no time in JSON or in most languages.';
+
+
+--
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -225,11 +281,25 @@ ALTER TABLE ONLY public.sessions
 
 
 --
+-- Name: CONSTRAINT sessions_pkey ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_pkey ON public.sessions IS 'A name for a session that opens nothing, unlike its token.';
+
+
+--
 -- Name: sessions sessions_token_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_token_key UNIQUE (token);
+
+
+--
+-- Name: CONSTRAINT sessions_token_key ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_token_key ON public.sessions IS 'A token opens one session; finds the session of a cookie in every request.';
 
 
 --
@@ -241,11 +311,25 @@ ALTER TABLE ONLY public.users
 
 
 --
+-- Name: CONSTRAINT users_email_key ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_email_key ON public.users IS 'One address, one user; also finds a user by address and is the target of an upsert.';
+
+
+--
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: CONSTRAINT users_pkey ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_pkey ON public.users IS 'What every other table refers to.';
 
 
 --
@@ -256,10 +340,24 @@ CREATE INDEX sessions_created_at_id_idx ON public.sessions USING btree (created_
 
 
 --
+-- Name: INDEX sessions_created_at_id_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.sessions_created_at_id_idx IS 'Serves the page of newest sessions: ORDER BY created_at, id, an order without ties.';
+
+
+--
 -- Name: sessions_expires_at_idx; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX sessions_expires_at_idx ON public.sessions USING brin (expires_at);
+
+
+--
+-- Name: INDEX sessions_expires_at_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.sessions_expires_at_idx IS 'Serves the search for expired rows (WHERE expires_at <). BRIN, so that a refresh stays a HOT update.';
 
 
 --
@@ -270,10 +368,24 @@ CREATE INDEX sessions_user_id_idx ON public.sessions USING btree (user_id);
 
 
 --
+-- Name: INDEX sessions_user_id_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.sessions_user_id_idx IS 'Serves the sessions of one user (WHERE user_id =) and the cascade when a user is deleted.';
+
+
+--
 -- Name: users_created_at_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX users_created_at_id_idx ON public.users USING btree (created_at, id);
+
+
+--
+-- Name: INDEX users_created_at_id_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.users_created_at_id_idx IS 'Serves the page of newest users: ORDER BY created_at, id, an order without ties.';
 
 
 --
@@ -296,6 +408,13 @@ CREATE TRIGGER users_set_row_times BEFORE UPDATE ON public.users FOR EACH ROW EX
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: CONSTRAINT sessions_user_id_fkey ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_user_id_fkey ON public.sessions IS 'Deleting a user ends its sessions in the same statement.';
 
 
 --

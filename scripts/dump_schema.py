@@ -1,7 +1,12 @@
-"""Write db/schema.sql: what dbmate dumps of a new database with every migration applied."""
+"""Write what follows from the migrations: db/migrations.lock, db/schema.sql, db/catalogue.txt."""
 
+from app.database import Direct
+from app.operations import catalogue, dbmate, migrations
 from app.operations.embedded import scratch
-from app.operations.migrate import MIGRATIONS, migrate
 
+migrations.lock()
 with scratch() as server:
-    migrate(server.url(), dump=MIGRATIONS.with_name("schema.sql"))
+    dbmate.up(server.url())
+    dbmate.dump(server.url(), migrations.MIGRATIONS.with_name("schema.sql"))
+    with Direct(server.url(), search_path="public") as database:
+        catalogue.EXPECTED.write_text(catalogue.render(catalogue.read(database)))

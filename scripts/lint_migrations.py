@@ -1,32 +1,255 @@
-"""Lint each migration's way up with squawk; its rules are in .squawk.toml."""
+"""Lint the migrations: squawk on each way up (.squawk.toml), and the rules of docs/MIGRATIONS.md.
+
+Prints ``file:line: rule: text``; exits 1 when there is anything to print.
+"""
 
 import re
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from app.operations.migrate import MIGRATIONS
+from pglast import ast, parse_sql
+from pglast.enums import AlterTableType as Alter
+from pglast.enums import ConstrType, ObjectType
+from pglast.parser import ParseError
 
-SQUAWK = [
-    Path(sys.executable).with_name("squawk"),
-    "--config",
-    MIGRATIONS.parents[1] / ".squawk.toml",
-]
-SECTION = re.compile(r"^-- migrate:(?:up|down)(.*)$", re.MULTILINE)
+from app.operations import migrations
+
+Finding = tuple[int, str, str]  # line, rule, text
+
+SQUAWK = Path(sys.executable).with_name("squawk")
+CONFIG = migrations.MIGRATIONS.parents[1] / ".squawk.toml"
+SECTION = re.compile(r"^-- migrate:(up|down)\b(.*)$", re.MULTILINE)
+REMOVAL = {"remove", "drop", "rename"}
+TYPES = {
+    "timestamp": "timestamptz",
+    "time": "timestamptz",
+    "timetz": "timestamptz",
+    "varchar": "text",
+    "bpchar": "text",
+    "json": "jsonb",
+    "serial": "uuid",
+    "bigserial": "uuid",
+    "smallserial": "uuid",
+}
+# Written without a name they get one that PostgreSQL makes up; NOT NULL and DEFAULT have none.
+NAMED = {
+    ConstrType.CONSTR_CHECK,
+    ConstrType.CONSTR_PRIMARY,
+    ConstrType.CONSTR_UNIQUE,
+    ConstrType.CONSTR_EXCLUSION,
+    ConstrType.CONSTR_FOREIGN,
+}
+KEYS = {ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE}
 
 
-def lint(migration: Path, folder: Path) -> bool:
-    """Whether squawk finds nothing in what comes between ``migrate:up`` and ``migrate:down``."""
-    before, options, up, *_ = SECTION.split(migration.read_text())
+@dataclass(frozen=True)
+class Part:
+    """The way up or the way down of a file, with its statements by line."""
+
+    first_line: int
+    alone: bool  # transaction:false
+    text: str
+
+    def statements(self) -> Iterator[tuple[int, Any]]:
+        source = self.text.encode()  # the parser counts bytes
+        for raw in parse_sql(self.text):
+            code = source[raw.stmt_location :].decode()
+            gap = re.match(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*", code, re.DOTALL)
+            before = source[: raw.stmt_location].decode() + (gap[0] if gap else "")
+            yield self.first_line + before.count("\n"), raw.stmt
+
+
+def parts(text: str) -> tuple[dict[str, list[Part]], str]:
+    """The parts of a file by their direction, and what stands before the first."""
+    before, *rest = SECTION.split(text)
+    found: dict[str, list[Part]] = {"up": [], "down": []}
+    line = 1 + before.count("\n")
+    for direction, options, body in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        found[direction].append(Part(line, "transaction:false" in options, body))
+        line += body.count("\n")
+    return found, before
+
+
+@dataclass
+class Contents:
+    """What a way up makes, with lines: names of tables, (table, column) and the like."""
+
+    made: dict[tuple[str, ...], int]
+    commented: set[tuple[str, ...]]
+    references: dict[tuple[str, str], int]
+    indexed: set[tuple[str, str]]
+
+
+def names(strings: Any) -> tuple[str, ...]:
+    """A name's words without the schema."""
+    words = tuple(string.sval for string in strings)
+    return words[1:] if words[0] == "public" else words
+
+
+def read(statements: list[tuple[int, Any]]) -> tuple[Contents, list[Finding]]:
+    """Walk the statements of a way up once, for everything the rules ask."""
+    contents, wrong = Contents({}, set(), {}, set()), []
+
+    def constraint(line: int, table: str, node: ast.Constraint, column: str | None) -> None:
+        if node.contype in NAMED and not node.conname:
+            wrong.append((line, "named-constraint", f"a constraint of {table} has no name"))
+        columns = [column] if column else [s.sval for s in node.fk_attrs or node.keys or ()]
+        if node.contype == ConstrType.CONSTR_FOREIGN:
+            contents.references[table, columns[0] or ""] = line
+        elif node.contype in KEYS and columns:
+            contents.indexed.add((table, columns[0] or ""))
+
+    def column(line: int, table: str, node: ast.ColumnDef) -> None:
+        contents.made[table, node.colname] = line
+        type_ = node.typeName.names[-1].sval
+        if type_ in TYPES:
+            text = f"{table}.{node.colname} is {type_}: use {TYPES[type_]}"
+            wrong.append((line, "types", text))
+        for part in node.constraints or ():
+            constraint(line, table, part, node.colname)
+
+    for line, node in statements:
+        match node:
+            case ast.CreateStmt():
+                table = node.relation.relname
+                contents.made[(table,)] = line
+                for element in node.tableElts or ():
+                    if isinstance(element, ast.ColumnDef):
+                        column(line, table, element)
+                    elif isinstance(element, ast.Constraint):
+                        constraint(line, table, element, None)
+            case ast.AlterTableStmt():
+                table = node.relation.relname
+                for command in node.cmds:
+                    if command.subtype == Alter.AT_AddColumn:
+                        column(line, table, command.def_)
+                    elif command.subtype == Alter.AT_AddConstraint:
+                        constraint(line, table, command.def_, None)
+            case ast.IndexStmt():
+                first = node.indexParams[0].name
+                if first and node.whereClause is None:
+                    contents.indexed.add((node.relation.relname, first))
+            case ast.CommentStmt(objtype=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN):
+                contents.commented.add(names(node.object))
+            case ast.CreateEnumStmt():
+                text = f"{names(node.typeName)[-1]} is an enum: use text and a CHECK"
+                wrong.append((line, "types", text))
+    return contents, wrong
+
+
+def is_removal(name: str) -> bool:
+    """Whether a file's name says that it takes away what older code may use."""
+    return not REMOVAL.isdisjoint(name.removesuffix(".sql").split("_")[1:])
+
+
+def removes(node: Any) -> str | None:
+    """What a statement takes away from code that runs now."""
+    match node:
+        case ast.DropStmt(removeType=ObjectType.OBJECT_TABLE):
+            return f"drops the table {names(node.objects[0])[-1]}"
+        case ast.RenameStmt(renameType=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN):
+            return f"renames {node.subname or node.relation.relname}"
+        case ast.AlterTableStmt():
+            for command in node.cmds:
+                if command.subtype == Alter.AT_DropColumn:
+                    return f"drops the column {command.name}"
+    return None
+
+
+def findings(name: str, text: str) -> tuple[list[Finding], Contents | None]:
+    """What is wrong in a file by our own rules, and what its way up makes."""
+    found, before = parts(text)
+    if SECTION.sub("", before).strip() or any(len(found[key]) != 1 for key in found):
+        return [
+            (1, "one-up-one-down", "one migrate:up, then one migrate:down, nothing before")
+        ], None
+    up, down = found["up"][0], found["down"][0]
+    if up.first_line > down.first_line:
+        return [(1, "one-up-one-down", "migrate:down comes before migrate:up")], None
+    try:
+        ups, downs = list(up.statements()), list(down.statements())
+    except ParseError as error:
+        return [(up.first_line, "syntax", str(error.args[0]))], None
+    wrong: list[Finding] = []
+    for part, statements in ((up, ups), (down, downs)):
+        if not statements:
+            wrong.append((part.first_line, "one-up-one-down", "nothing in it"))
+        if part.alone and len(statements) > 1:
+            text = "one statement, or dbmate sends them all in one transaction"
+            wrong.append((statements[1][0], "alone-when-transaction-false", text))
+        concurrent = [n for _, n in statements if getattr(n, "concurrent", False)]
+        if concurrent and not part.alone:
+            text = "CONCURRENTLY needs transaction:false"
+            wrong.append((part.first_line, "alone-when-transaction-false", text))
+    if not is_removal(name):
+        wrong += [
+            (line, "additions-before-removals", f"{text}: name the file _remove_… or _rename_…")
+            for line, node in ups
+            if (text := removes(node))
+        ]
+    contents, more = read(ups)
+    wrong += more
+    wrong += [
+        (line, "comments", f"{'.'.join(made)} has no COMMENT ON that says who writes it")
+        for made, line in contents.made.items()
+        if made not in contents.commented
+    ]
+    return wrong, contents
+
+
+def squawk(migration: migrations.Migration, folder: Path) -> bool:
+    """Whether squawk finds nothing in the way up. It prints what it finds."""
+    found, _ = parts(migration.content.decode())
+    up = found["up"][0]
     part = folder / migration.name
-    part.write_text("\n" * before.count("\n") + up)  # so that line numbers are the file's
+    part.write_text("\n" * (up.first_line - 1) + up.text)  # so that line numbers are the file's
     # dbmate runs a file in one transaction unless it is told not to
-    alone = "transaction:false" in options
-    mode = "--no-assume-in-transaction" if alone else "--assume-in-transaction"
-    return subprocess.run([*SQUAWK, mode, part], check=False).returncode == 0
+    mode = "--no-assume-in-transaction" if up.alone else "--assume-in-transaction"
+    excluded = tomllib.loads(CONFIG.read_text())["excluded_rules"]  # the option takes their place
+    if up.alone:  # IF NOT EXISTS would pass over what an interrupted build has left
+        excluded += ["prefer-robust-stmts"]
+    if is_removal(migration.name):
+        excluded += ["ban-drop-column", "ban-drop-table", "renaming-column", "renaming-table"]
+    command = [SQUAWK, "--config", CONFIG, mode, f"--exclude={','.join(excluded)}", part]
+    return subprocess.run(command, check=False).returncode == 0
 
 
-with tempfile.TemporaryDirectory() as folder:
-    clean = [lint(migration, Path(folder)) for migration in sorted(MIGRATIONS.glob("*.sql"))]
-sys.exit(0 if all(clean) else 1)
+def main(folder: Path) -> int:
+    clean = True
+    try:
+        migrations.trusted(folder)
+    except migrations.RefusedError as error:
+        clean = False
+        for line in str(error).splitlines():
+            name, _, text = line.partition(": ")
+            print(f"{name}:1: lock: {text}")
+    everything: dict[str, tuple[list[Finding], Contents | None]] = {}
+    for migration in migrations.read(folder):
+        everything[migration.name] = findings(migration.name, migration.content.decode())
+    indexed = {key for _, found in everything.values() if found for key in found.indexed}
+    for name, (wrong, found) in everything.items():
+        if found:
+            wrong += [
+                (line, "index-on-foreign-key", f"no index begins with {table}.{column}")
+                for (table, column), line in found.references.items()
+                if (table, column) not in indexed
+            ]
+        for line, rule, text in sorted(wrong):
+            clean = False
+            print(f"{name}:{line}: {rule}: {text}")
+    sys.stdout.flush()
+    with tempfile.TemporaryDirectory() as temporary:
+        for migration in migrations.read(folder):
+            if everything[migration.name][1] and not squawk(migration, Path(temporary)):
+                clean = False
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else migrations.MIGRATIONS))

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.operations import dbmate
 from app.operations.embedded import scratch, wheel_binaries
-from app.operations.migrate import migrate
 from app.settings import Settings
 from tests import GIVEN_URL
 from tests.support import IN_CI, KEYS, ROOT, Server, Service, environment, running_service
@@ -44,7 +44,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
 def template(postgres: Server) -> Iterator[str]:
     """The name of a database with every migration applied; clone it, leave it as it is."""
     with postgres.database() as name:
-        migrate(postgres.url(name))
+        dbmate.up(postgres.url(name))
         yield name
 
 

@@ -62,7 +62,7 @@ class Server:
 
     def __init__(self, url: str, psql: Path) -> None:
         self._url = url
-        self._psql = psql
+        self.psql = psql
         self.version = int(self.sql("SHOW server_version_num")) // 10_000
 
     def url(self, database: str) -> str:
@@ -73,7 +73,7 @@ class Server:
         """Run SQL with psql, outside of any event loop, and give its rows unaligned."""
         url = self._url if database is None else self.url(database)
         done = subprocess.run(
-            [self._psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text],
+            [self.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text],
             check=False, capture_output=True, text=True, timeout=_PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.database import Database, DatabaseError, DatabaseUnavailableError
 from app.http.errors import RETRY_AFTER
-from app.operations.migrate import versions
+from app.operations.migrations import versions
 from app.statements import migrations
 
 

@@ -30,7 +30,6 @@ CREATE TABLE users (
     CONSTRAINT users_times_finite CHECK (isfinite(created_at) AND isfinite(updated_at))
 );
 
--- The page of newest users, in an order without ties.
 CREATE INDEX users_created_at_id_idx ON users (created_at, id);
 
 CREATE TRIGGER users_set_row_times
@@ -53,6 +52,20 @@ COMMENT ON COLUMN users.created_at IS
     'When the row was inserted, UTC, in milliseconds. Written once; the trigger keeps it.';
 COMMENT ON COLUMN users.updated_at IS
     'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+COMMENT ON CONSTRAINT users_pkey ON users IS
+    'What every other table refers to.';
+COMMENT ON CONSTRAINT users_email_key ON users IS
+    'One address, one user; also finds a user by address and is the target of an upsert.';
+COMMENT ON CONSTRAINT users_email_lower_case ON users IS
+    'Ann@example.com and ann@example.com are one address.';
+COMMENT ON CONSTRAINT users_email_shape ON users IS
+    'What could never receive a mail is not an address: one @, a dot after it, no space.';
+COMMENT ON CONSTRAINT users_email_length ON users IS
+    'The longest address that SMTP carries (RFC 5321).';
+COMMENT ON CONSTRAINT users_times_finite ON users IS
+    'infinity is no time in JSON or in most languages.';
+COMMENT ON INDEX users_created_at_id_idx IS
+    'Serves the page of newest users: ORDER BY created_at, id, an order without ties.';
 
 -- migrate:down
 

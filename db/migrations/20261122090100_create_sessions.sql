@@ -22,11 +22,9 @@ CREATE TABLE sessions (
     )
 );
 
--- A user's sessions, and the cascade when a user is deleted.
 CREATE INDEX sessions_user_id_idx ON sessions (user_id);
--- The page of newest sessions.
 CREATE INDEX sessions_created_at_id_idx ON sessions (created_at, id);
--- Finding expired rows. BRIN and not btree: a refresh moves expires_at, and a btree on it would
+-- BRIN and not btree: a refresh moves expires_at, and a btree on it would
 -- cost every refresh a new entry in all indexes (no HOT update).
 CREATE INDEX sessions_expires_at_idx ON sessions USING brin (expires_at);
 
@@ -52,6 +50,26 @@ COMMENT ON COLUMN sessions.created_at IS
     'When the user signed in, UTC, in milliseconds. Written once; the trigger keeps it.';
 COMMENT ON COLUMN sessions.updated_at IS
     'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+COMMENT ON CONSTRAINT sessions_pkey ON sessions IS
+    'A name for a session that opens nothing, unlike its token.';
+COMMENT ON CONSTRAINT sessions_token_key ON sessions IS
+    'A token opens one session; finds the session of a cookie in every request.';
+COMMENT ON CONSTRAINT sessions_user_id_fkey ON sessions IS
+    'Deleting a user ends its sessions in the same statement.';
+COMMENT ON CONSTRAINT sessions_token_shape ON sessions IS
+    'Long enough not to be guessed, and of letters that need no escape in a cookie or an address.';
+COMMENT ON CONSTRAINT sessions_expires_after_created ON sessions IS
+    'A session that was never valid is a mistake of the writer.';
+COMMENT ON CONSTRAINT sessions_ip_address_length ON sessions IS
+    'The longest form of an IPv6 address; a forged header is longer.';
+COMMENT ON CONSTRAINT sessions_times_finite ON sessions IS
+    'infinity is no time in JSON or in most languages, and would be a session without an end.';
+COMMENT ON INDEX sessions_user_id_idx IS
+    'Serves the sessions of one user (WHERE user_id =) and the cascade when a user is deleted.';
+COMMENT ON INDEX sessions_created_at_id_idx IS
+    'Serves the page of newest sessions: ORDER BY created_at, id, an order without ties.';
+COMMENT ON INDEX sessions_expires_at_idx IS
+    'Serves the search for expired rows (WHERE expires_at <). BRIN, so that a refresh stays a HOT update.';
 
 -- migrate:down
 

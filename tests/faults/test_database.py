@@ -10,8 +10,8 @@ import pytest
 
 from app.database import Database, DatabaseUnavailableError
 from app.main import create_app
+from app.operations import dbmate
 from app.operations.embedded import scratch
-from app.operations.migrate import migrate
 from app.settings import Settings
 from app.statements import migrations
 from tests.support import KEYS, environment
@@ -42,7 +42,7 @@ def ann() -> dict[str, str]:
 async def test_a_server_that_dies_and_comes_back() -> None:
     with scratch() as server:
         url = server.url()
-        migrate(url)
+        dbmate.up(url)
         connection = await asyncpg.connect(url)
         await connection.execute("ALTER DATABASE gatepost SET synchronous_commit = on")
         await connection.close()

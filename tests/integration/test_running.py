@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from app import statements
-from app.operations.migrate import versions
+from app.operations.migrations import versions
 from tests.support import (
     KEYS,
     ROOT,
@@ -248,9 +248,9 @@ class TestMigrate:
     def test_it_applies_what_is_pending(self, project: Path, empty_url: str) -> None:
         done = gatepost(project, "migrate", DATABASE_URL=empty_url)
         assert done.returncode == 0, done.stderr
-        assert re.findall(r"^Applied: (\d+)", done.stdout, re.MULTILINE) == versions()
+        assert re.findall(r"Applying (\d+)", done.stdout) == versions()
         again = gatepost(project, "migrate", DATABASE_URL=empty_url)
-        assert (again.returncode, "Applied" in again.stdout) == (0, False)
+        assert (again.returncode, again.stdout) == (0, "Nothing to do\n")
 
     def test_it_goes_by_the_direct_address(self, project: Path, empty_url: str) -> None:
         done = gatepost(project, "migrate", DATABASE_URL=NOWHERE, DATABASE_DIRECT_URL=empty_url)
@@ -259,8 +259,9 @@ class TestMigrate:
     def test_a_broken_migration_is_named(self, project: Path, empty_url: str) -> None:
         broken = project / "db" / "migrations" / "20991231235959_broken.sql"
         broken.write_text("-- migrate:up\nCREATE TABLE;\n-- migrate:down\n")
+        assert gatepost(project, "migration", "lock").returncode == 0
         done = gatepost(project, "migrate", DATABASE_URL=empty_url)
-        assert done.returncode == 1
+        assert done.returncode == 5
         assert done.stderr.startswith(f"gatepost: {broken.name}: ")
         assert "syntax error" in done.stderr
 

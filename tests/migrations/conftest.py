@@ -1,0 +1,95 @@
+"""Databases without a schema, folders of migrations, and ``gatepost migrate`` as a process."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.operations import dbmate, migrations
+from tests.support import ROOT, Server
+
+EXTRA = {
+    "20990101000000_add_users_nickname.sql": """\
+-- migrate:up
+ALTER TABLE users ADD COLUMN nickname text;
+COMMENT ON COLUMN users.nickname IS 'Short name. Written by the user.';
+-- migrate:down
+ALTER TABLE users DROP COLUMN nickname;
+""",
+    "20990101000100_index_users_nickname.sql": """\
+-- migrate:up transaction:false
+CREATE INDEX CONCURRENTLY users_nickname_idx ON users (nickname);
+-- migrate:down transaction:false
+DROP INDEX CONCURRENTLY users_nickname_idx;
+""",
+}
+"""Migrations of a later release: a column, and an index that is built while the service runs."""
+
+NICKNAME, INDEX = (name[:14] for name in EXTRA)
+
+Gatepost = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of db/migrations with its lock file, to be changed at will."""
+    copy = tmp_path / "db" / "migrations"
+    shutil.copytree(migrations.MIGRATIONS, copy)
+    shutil.copy(migrations.lock_file(), migrations.lock_file(copy))
+    return copy
+
+
+@pytest.fixture
+def later(folder: Path) -> Path:
+    """The same with the two migrations of a later release."""
+    for name, text in EXTRA.items():
+        (folder / name).write_text(text)
+    migrations.lock(folder)
+    return folder
+
+
+@pytest.fixture
+def empty(postgres: Server) -> Iterator[str]:
+    """The name of a database with nothing in it."""
+    with postgres.database() as name:
+        yield name
+
+
+@pytest.fixture
+def missing(postgres: Server) -> Iterator[str]:
+    """The name of a database that is not there; dropped if the test makes it."""
+    name = f"gatepost_{secrets.token_hex(8)}"
+    yield name
+    postgres.drop(name)
+
+
+def start(url: str, *arguments: object) -> subprocess.Popen[str]:
+    """Begin a ``gatepost`` command."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *map(str, arguments)],
+        cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def gatepost(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a ``gatepost`` command to its end."""
+    process = start(url, *arguments)
+    stdout, stderr = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def dump(url: str, path: Path) -> str:
+    """The schema as dbmate dumps it, without comments and without psql's backslash lines."""
+    dbmate.dump(url, path)
+    return plain(path.read_text())
+
+
+def plain(schema: str) -> str:
+    lines = (line for line in schema.splitlines() if not line.startswith(("--", "\\")))
+    return "\n".join(line for line in lines if line.strip())

@@ -1,0 +1,310 @@
+"""``gatepost doctor``: every check passes on a good database, and each has one that fails it."""
+
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from app.database import DatabaseError, Direct
+from app.operations import catalogue, migrations
+from app.operations.doctor import Finding, examine, server_version
+from app.operations.migrate import migrate
+from app.settings import Settings
+from tests.migrations.conftest import INDEX, NICKNAME, gatepost
+from tests.support import KEYS, ROOT, Server, running_service
+
+ROLE_SQL = (ROOT / "db" / "service_role.sql").read_text()
+CHECKS = [
+    "connection", "server version", "pooler", "time zone", "clock", "privileges",
+    "migrations", "schema", "indexes",
+]  # fmt: skip
+
+
+def settings(url: str, direct: str | None = None) -> Settings:
+    return Settings(database_url=url, database_direct_url=direct or url)
+
+
+def checked(given: Settings, check: str, **more: Callable[[], datetime]) -> Finding:
+    """The outcome of one check; all the others are made too."""
+    found = {finding.check: finding for finding in examine(given, **more)}
+    assert list(found) == CHECKS
+    return found[check]
+
+
+@contextmanager
+def role(postgres: Server, database: str, script: str = ROLE_SQL) -> Iterator[str]:
+    """The documented role under a name of its own; gives the address it uses."""
+    name, password = f"gatepost_{secrets.token_hex(4)}", secrets.token_hex(8)
+    postgres.sql(script.replace("gatepost_service", name), database)
+    postgres.sql(f"ALTER ROLE {name} PASSWORD '{password}'", database)
+    parts = urlsplit(postgres.url(database))
+    host = parts.netloc.rpartition("@")[2]
+    try:
+        yield parts._replace(netloc=f"{name}:{password}@{host}").geturl()
+    finally:
+        postgres.sql(f"DROP OWNED BY {name}", database)
+        postgres.sql(f"DROP ROLE {name}", database)
+
+
+@contextmanager
+def between(
+    url: str, change: Callable[[bytes], bytes], back: Callable[[bytes], bytes]
+) -> Iterator[str]:
+    """A pooler of sorts before the server: changes what passes; gives its address."""
+    parts = urlsplit(url)
+    folder = parse_qs(parts.query).get("host")
+    listener = socket.create_server(("127.0.0.1", 0))
+    open_sockets: list[socket.socket] = [listener]
+
+    def pump(source: socket.socket, target: socket.socket, edit: Callable[[bytes], bytes]) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(edit(data))
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def accept() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            if folder:
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(f"{folder[0]}/.s.PGSQL.5432")
+            else:
+                server = socket.create_connection((parts.hostname, parts.port or 5432))
+            open_sockets.extend((client, server))
+            for ends in ((client, server, change), (server, client, back)):
+                threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    user = parts.netloc.rpartition("@")[0] or "postgres"
+    port = listener.getsockname()[1]
+    try:
+        yield f"postgres://{user}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+    finally:
+        for each in open_sockets:
+            each.close()
+
+
+def same(data: bytes) -> bytes:
+    return data
+
+
+def other_pid(data: bytes) -> bytes:
+    """BackendKeyData with a process id of the pooler's own."""
+    at = data.find(b"K\0\0\0\x0c")
+    return data if at < 0 else data[: at + 5] + b"\0\0\0\x01" + data[at + 9 :]
+
+
+def test_a_migrated_database_is_well(database_url: str) -> None:
+    found = list(examine(settings(database_url)))
+    assert [finding.check for finding in found] == CHECKS
+    assert "fail" not in {finding.level for finding in found}, found
+
+
+def test_lines_json_and_exit_codes(postgres: Server, database_url: str, empty: str) -> None:
+    well = gatepost(database_url, "doctor")
+    assert well.returncode == 0
+    assert [line[6:20].strip() for line in well.stdout.splitlines()] == CHECKS
+    ill = gatepost(postgres.url(empty), "doctor", "--json")
+    assert ill.returncode == 7
+    levels = {finding["check"]: finding["level"] for finding in json.loads(ill.stdout)}
+    assert levels["migrations"] == "fail"
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    url = f"postgres://postgres:s3cret@/x?host={tmp_path}&sslmode=disable"
+    (found,) = examine(settings(url))
+    assert (found.check, found.level) == ("connection", "fail")
+    assert "s3cret" not in found.text
+
+
+@pytest.mark.parametrize(("major", "level"), [(14, "fail"), (15, "ok"), (18, "ok"), (19, "warn")])
+def test_server_version(major: int, level: str) -> None:
+    assert server_version(major)[0] == level
+
+
+def test_pooler(database_url: str) -> None:
+    with between(database_url, same, other_pid) as pooled:
+        assert "DATABASE_DIRECT_URL" in checked(settings(pooled), "pooler").text
+        assert checked(settings(pooled), "pooler").level == "fail"
+        assert checked(settings(pooled, database_url), "pooler").level == "ok"
+        twice = replace(settings(pooled), database_direct_url=f"{pooled}&application_name=x")
+        assert checked(twice, "pooler").level == "fail"
+    with between(database_url, same, same) as proxied:
+        assert checked(settings(proxied), "pooler").level == "ok"
+
+
+def test_time_zone(postgres: Server, database_url: str) -> None:
+    def elsewhere(data: bytes) -> bytes:
+        return data.replace(b"timezone\0UTC\0", b"timezone\0PRC\0")
+
+    database = urlsplit(database_url).path[1:]
+    postgres.sql(f"ALTER DATABASE \"{database}\" SET timezone = 'Europe/Paris'")
+    assert checked(settings(database_url), "time zone").level == "warn"
+    postgres.sql(f"ALTER DATABASE \"{database}\" SET timezone = 'UTC'")
+    assert checked(settings(database_url), "time zone").level == "ok"
+    with between(database_url, elsewhere, same) as proxied:
+        found = checked(settings(proxied), "time zone")
+    assert (found.level, "PRC" in found.text) == ("fail", True)
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0, "ok"), (5, "warn"), (60, "fail")])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_clock(database_url: str, seconds: int, sign: int, level: str) -> None:
+    def clock() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=sign * seconds)
+
+    assert checked(settings(database_url), "clock", clock=clock).level == level
+
+
+def test_migrations(postgres: Server, database_url: str) -> None:
+    migrate(database_url, down=True)
+    found = checked(settings(database_url), "migrations")
+    assert found.level == "fail"
+    assert migrations.read()[-1].name in found.text
+    migrate(database_url)
+    version = "INSERT INTO schema_migrations VALUES ('20200101000000')"
+    postgres.sql(version, urlsplit(database_url).path[1:])
+    found = checked(settings(database_url), "migrations")
+    assert (found.level, found.text[:14]) == ("fail", "20200101000000")
+
+
+def test_a_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
+    migrate(database_url, folder=later)
+    found = checked(settings(database_url), "migrations")
+    assert (found.level, NICKNAME in found.text, INDEX in found.text) == ("warn", True, True)
+    assert checked(settings(database_url), "schema").level == "warn"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("ALTER TABLE users ADD COLUMN extra text", "+ column users.extra: text"),
+        ("ALTER TABLE users DROP COLUMN image", "- column users.image: text"),
+        ("ALTER TABLE users ALTER name DROP NOT NULL", "+ column users.name: text --"),
+        ("DROP INDEX sessions_user_id_idx", "- index sessions.sessions_user_id_idx"),
+        (
+            "ALTER TABLE users DROP CONSTRAINT users_email_length",
+            "- constraint users.users_email_l",
+        ),
+        (
+            "ALTER TABLE users DISABLE TRIGGER users_set_row_times",
+            "- trigger users.users_set_row_t",
+        ),
+        ("CREATE VIEW v AS SELECT 1", "+ other v: relation of kind v"),
+        ("COMMENT ON COLUMN users.id IS NULL", "- column users.id"),
+        (
+            "CREATE OR REPLACE FUNCTION set_row_times() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN NEW; END $$",
+            "- function set_row_times()",
+        ),
+    ],
+)
+def test_schema(postgres: Server, database_url: str, change: str, line: str) -> None:
+    postgres.sql(change, urlsplit(database_url).path[1:])
+    found = checked(settings(database_url), "schema")
+    assert found.level == "fail"
+    assert line in found.text
+
+
+def test_the_expected_catalogue_is_up_to_date(database_url: str) -> None:
+    with Direct(database_url, search_path="public") as database:
+        assert catalogue.EXPECTED.read_text() == catalogue.render(catalogue.read(database))
+
+
+def test_indexes(postgres: Server, database_url: str) -> None:
+    database = urlsplit(database_url).path[1:]
+    postgres.sql("INSERT INTO users (name, email) SELECT 'same', n || '@example.com'"
+                 " FROM generate_series(1, 2) n", database)  # fmt: skip
+    with pytest.raises(AssertionError, match="could not create unique index"):
+        postgres.sql("CREATE UNIQUE INDEX CONCURRENTLY broken ON users (name)", database)
+    found = checked(settings(database_url), "indexes")
+    assert found.level == "fail"
+    assert "DROP INDEX CONCURRENTLY broken" in found.text
+
+
+def test_privileges(postgres: Server, database_url: str) -> None:
+    database = urlsplit(database_url).path[1:]
+    owner = checked(settings(database_url), "privileges")
+    assert owner.level == "warn"
+    assert "owns" in owner.text
+    with role(postgres, database) as url:
+        name = urlsplit(url).username
+        given = settings(url, database_url)
+        found = checked(given, "privileges")
+        assert (found.level, found.text.split()[0]) == ("ok", name)
+        assert {f.level for f in examine(given) if f.check != "time zone"} == {"ok"}
+        postgres.sql(f"GRANT INSERT ON schema_migrations TO {name}", database)
+        assert checked(given, "privileges").level == "warn"
+        postgres.sql(f"REVOKE INSERT ON schema_migrations FROM {name}", database)
+        postgres.sql(f"REVOKE DELETE ON sessions FROM {name}", database)
+        found = checked(given, "privileges")
+        assert (found.level, "DELETE on sessions" in found.text) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (a int)",
+        "ALTER TABLE users ADD COLUMN mine text",
+        "DROP TABLE sessions",
+        "DROP INDEX sessions_user_id_idx",
+        "CREATE INDEX mine ON users (name)",
+        "TRUNCATE users CASCADE",
+        "ALTER TABLE users DISABLE TRIGGER ALL",
+        "CREATE OR REPLACE FUNCTION set_row_times() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA mine",
+        "DELETE FROM schema_migrations",
+        "INSERT INTO schema_migrations VALUES ('1')",
+        "COMMENT ON TABLE users IS 'mine'",
+    ],
+)
+def test_the_service_role_cannot_change_the_schema(
+    statement: str, postgres: Server, template: str
+) -> None:
+    with (
+        postgres.database(template) as database,
+        role(postgres, database) as url,
+        Direct(url) as mine,
+        pytest.raises(DatabaseError, match="42501"),
+    ):
+        mine.fetch(statement)
+
+
+def test_the_service_runs_with_the_service_role(
+    postgres: Server, database_url: str, later: Path, tmp_path: Path
+) -> None:
+    database = urlsplit(database_url).path[1:]
+    with role(postgres, database) as url, running_service(url, tmp_path / "log") as service:
+        made = later / "20990101000200_create_t.sql"
+        made.write_text("-- migrate:up\nCREATE TABLE t (a int);\n-- migrate:down\nDROP TABLE t;\n")
+        migrations.lock(later)
+        migrate(database_url, folder=later)  # and what a later migration makes is its to use
+        with Direct(url) as mine:
+            assert mine.fetch("INSERT INTO t VALUES (1) RETURNING a")[0][0] == 1
+        with httpx.Client(base_url=service.rest, headers={"apikey": KEYS["all"]}) as http:
+            user = {"name": "Ann", "email": "ann@example.com"}
+            there = {"Prefer": "return=representation"}
+            answer = http.post("/users", json=user, headers=there)
+            assert answer.status_code == 201, answer.text
+            id_ = answer.json()[0]["id"]
+            session = {"user_id": id_, "expires_at": "2999-01-01T00:00:00Z"}
+            assert http.post("/sessions", json=session).status_code == 201
+            changed = http.patch(f"/users?id=eq.{id_}", json={"name": "Anna"}, headers=there)
+            assert changed.json()[0]["name"] == "Anna"
+            assert http.delete(f"/users?id=eq.{id_}").status_code == 204
+            assert http.get("/sessions").json() == []
