@@ -103,6 +103,93 @@ class SessionChanges(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | UnsetType = UNSET
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``accounts`` as selected. Times are UTC."""
+
+    id: UUID
+    user_id: UUID
+    account_id: str
+    provider_id: str
+    access_token: Secret | None
+    refresh_token: Secret | None
+    id_token: Secret | None
+    access_token_expires_at: datetime | None
+    refresh_token_expires_at: datetime | None
+    scope: str | None
+    password: Secret | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``accounts`` as inserted."""
+
+    user_id: UUID
+    account_id: str
+    provider_id: str
+    id: UUID | UnsetType = UNSET
+    access_token: Secret | UnsetType | None = UNSET
+    refresh_token: Secret | UnsetType | None = UNSET
+    id_token: Secret | UnsetType | None = UNSET
+    access_token_expires_at: datetime | UnsetType | None = UNSET
+    refresh_token_expires_at: datetime | UnsetType | None = UNSET
+    scope: str | UnsetType | None = UNSET
+    password: Secret | UnsetType | None = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class AccountChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in a row of ``accounts``; the trigger sees to the times."""
+
+    id: UUID | UnsetType = UNSET
+    user_id: UUID | UnsetType = UNSET
+    account_id: str | UnsetType = UNSET
+    provider_id: str | UnsetType = UNSET
+    access_token: Secret | UnsetType | None = UNSET
+    refresh_token: Secret | UnsetType | None = UNSET
+    id_token: Secret | UnsetType | None = UNSET
+    access_token_expires_at: datetime | UnsetType | None = UNSET
+    refresh_token_expires_at: datetime | UnsetType | None = UNSET
+    scope: str | UnsetType | None = UNSET
+    password: Secret | UnsetType | None = UNSET
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``verifications`` as selected. Times are UTC.
+
+    Both texts are secret: Better Auth keeps the token of a password reset in ``identifier`` (who
+    reads it takes the account over), and the code that a plugin sent in ``value``.
+    """
+
+    id: UUID
+    identifier: Secret
+    value: Secret
+    expires_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewVerification(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``verifications`` as inserted."""
+
+    identifier: Secret
+    value: Secret
+    expires_at: datetime
+    id: UUID | UnsetType = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class VerificationChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in a row of ``verifications``; the trigger sees to the times."""
+
+    id: UUID | UnsetType = UNSET
+    identifier: Secret | UnsetType = UNSET
+    value: Secret | UnsetType = UNSET
+    expires_at: datetime | UnsetType = UNSET
+
+
 _LETTERS: Final = (string.ascii_letters + string.digits).encode()
 _LETTER: Final = bytes(_LETTERS[byte % 62] for byte in range(256))
 _UNEVEN: Final = bytes(range(248, 256))  # 248 is 4 × 62: above it some letters would come oftener
@@ -200,8 +287,27 @@ sessions: Final = Relation(
     made={"token": new_token},
 )
 
+accounts: Final = Relation(
+    table=Table("accounts"),
+    row=Account,
+    new=NewAccount,
+    changes=AccountChanges,
+    defaults=_ROW_DEFAULTS,
+    unique=(("id",), ("provider_id", "account_id")),
+    foreign_keys=(ForeignKey("accounts_user_id_fkey", "accounts", "user_id", "users"),),
+)
+
+verifications: Final = Relation(
+    table=Table("verifications"),
+    row=Verification,
+    new=NewVerification,
+    changes=VerificationChanges,
+    defaults=_ROW_DEFAULTS,
+    unique=(("id",),),
+)
+
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
-    {relation.name: relation for relation in (users, sessions)}
+    {relation.name: relation for relation in (users, sessions, accounts, verifications)}
 )
 
 SECRETS: Final[frozenset[str]] = frozenset(

@@ -42,6 +42,149 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: accounts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.accounts (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    provider_id text NOT NULL COLLATE pg_catalog."C",
+    access_token text,
+    refresh_token text,
+    id_token text,
+    access_token_expires_at timestamp(3) with time zone,
+    refresh_token_expires_at timestamp(3) with time zone,
+    scope text,
+    password text,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT accounts_credential_account_id CHECK (((provider_id <> 'credential'::text) OR (account_id = (user_id)::text))),
+    CONSTRAINT accounts_credential_password CHECK (((provider_id = 'credential'::text) = (password IS NOT NULL))),
+    CONSTRAINT accounts_times_finite CHECK ((isfinite(access_token_expires_at) AND isfinite(refresh_token_expires_at) AND isfinite(created_at) AND isfinite(updated_at)))
+);
+
+
+--
+-- Name: TABLE accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.accounts IS 'The ways a user can sign in: a password, or a provider. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its accounts.';
+
+
+--
+-- Name: COLUMN accounts.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.id IS 'Primary key. Made by the database; a trusted backend may give its own when it inserts.';
+
+
+--
+-- Name: COLUMN accounts.user_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.user_id IS 'The user who signs in this way. Written once, at sign-up or when a provider is linked.';
+
+
+--
+-- Name: COLUMN accounts.account_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.account_id IS 'The user''s id at the provider; for a password the id in users. Written once, with the row.';
+
+
+--
+-- Name: COLUMN accounts.provider_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.provider_id IS 'The provider''s name; credential for a password. Written once, with the row.';
+
+
+--
+-- Name: COLUMN accounts.access_token; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.access_token IS 'Secret: the provider''s access token, or null. Written at each sign-in through the provider and when the token is refreshed.';
+
+
+--
+-- Name: COLUMN accounts.refresh_token; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.refresh_token IS 'Secret: the provider''s refresh token, or null. Written at each sign-in through the provider and when the token is refreshed.';
+
+
+--
+-- Name: COLUMN accounts.id_token; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.id_token IS 'Secret: the provider''s OpenID Connect ID token, or null. Written at each sign-in through the provider and when the token is refreshed.';
+
+
+--
+-- Name: COLUMN accounts.access_token_expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.access_token_expires_at IS 'Until when access_token is good, UTC, in milliseconds, or null. Written with it.';
+
+
+--
+-- Name: COLUMN accounts.refresh_token_expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.refresh_token_expires_at IS 'Until when refresh_token is good, UTC, in milliseconds, or null. Written with it.';
+
+
+--
+-- Name: COLUMN accounts.scope; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.scope IS 'What the provider granted, comma-separated, or null. Written with the tokens.';
+
+
+--
+-- Name: COLUMN accounts.password; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.password IS 'Secret: salt:key in hex, the key by scrypt; null unless the provider is credential. Written at sign-up and by each change or reset of the password.';
+
+
+--
+-- Name: COLUMN accounts.created_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.created_at IS 'When the row was inserted, UTC, in milliseconds. Written once; the trigger keeps it.';
+
+
+--
+-- Name: COLUMN accounts.updated_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.accounts.updated_at IS 'When the row last changed, UTC, in milliseconds. Written by the trigger.';
+
+
+--
+-- Name: CONSTRAINT accounts_credential_account_id ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_credential_account_id ON public.accounts IS 'Better Auth finds a password by the user''s id in account_id alone. With the key over both columns it follows that a user has one password, without an index for that.';
+
+
+--
+-- Name: CONSTRAINT accounts_credential_password ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_credential_password ON public.accounts IS 'A password without credential would never be asked for, and credential without one never be right.';
+
+
+--
+-- Name: CONSTRAINT accounts_times_finite ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_times_finite ON public.accounts IS 'infinity is no time in JSON or in most languages.';
+
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -265,6 +408,115 @@ COMMENT ON CONSTRAINT users_times_finite ON public.users IS 'infinity is no time
 
 
 --
+-- Name: verifications; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.verifications (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    identifier text NOT NULL COLLATE pg_catalog."C",
+    value text NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT verifications_expires_after_created CHECK ((expires_at > created_at)),
+    CONSTRAINT verifications_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at)))
+);
+
+
+--
+-- Name: TABLE verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.verifications IS 'What was sent out to be brought back once: password resets, OAuth states, codes. Written and used up by the auth door, by Better Auth and by trusted backends.';
+
+
+--
+-- Name: COLUMN verifications.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.id IS 'Primary key. Made by the database; a trusted backend may give its own when it inserts.';
+
+
+--
+-- Name: COLUMN verifications.identifier; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.identifier IS 'Secret: what is verified and mostly the token itself, such as reset-password:TOKEN. Written once, with the row.';
+
+
+--
+-- Name: COLUMN verifications.value; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.value IS 'Secret: what the token stands for, such as the user''s id, or a code to compare. Written with the row; plugins that count attempts change it.';
+
+
+--
+-- Name: COLUMN verifications.expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.expires_at IS 'From when the row no longer counts, UTC, in milliseconds. Written with the row.';
+
+
+--
+-- Name: COLUMN verifications.created_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.created_at IS 'When the row was inserted, UTC, in milliseconds; the newest of an identifier counts. Written once, by the writer''s clock or the database''s; the trigger keeps it.';
+
+
+--
+-- Name: COLUMN verifications.updated_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.verifications.updated_at IS 'When the row last changed, UTC, in milliseconds. Written with the row, then by the trigger.';
+
+
+--
+-- Name: CONSTRAINT verifications_expires_after_created ON verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT verifications_expires_after_created ON public.verifications IS 'A verification that was never valid is a mistake of the writer.';
+
+
+--
+-- Name: CONSTRAINT verifications_times_finite ON verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT verifications_times_finite ON public.verifications IS 'infinity is no time in JSON or in most languages, and would be a token that never expires.';
+
+
+--
+-- Name: accounts accounts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: CONSTRAINT accounts_pkey ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_pkey ON public.accounts IS 'A name for an account that holds good whatever the provider calls it.';
+
+
+--
+-- Name: accounts accounts_provider_id_account_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_provider_id_account_id_key UNIQUE (provider_id, account_id);
+
+
+--
+-- Name: CONSTRAINT accounts_provider_id_account_id_key ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_provider_id_account_id_key ON public.accounts IS 'An account of a provider belongs to one user; finds that user at each sign-in through the provider.';
+
+
+--
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -333,6 +585,35 @@ COMMENT ON CONSTRAINT users_pkey ON public.users IS 'What every other table refe
 
 
 --
+-- Name: verifications verifications_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verifications
+    ADD CONSTRAINT verifications_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: CONSTRAINT verifications_pkey ON verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT verifications_pkey ON public.verifications IS 'A name for a row that opens nothing, unlike its identifier.';
+
+
+--
+-- Name: accounts_user_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX accounts_user_id_idx ON public.accounts USING btree (user_id);
+
+
+--
+-- Name: INDEX accounts_user_id_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.accounts_user_id_idx IS 'Serves the accounts of one user (WHERE user_id =) and the cascade when a user is deleted.';
+
+
+--
 -- Name: sessions_created_at_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -389,6 +670,41 @@ COMMENT ON INDEX public.users_created_at_id_idx IS 'Serves the page of newest us
 
 
 --
+-- Name: verifications_expires_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verifications_expires_at_idx ON public.verifications USING btree (expires_at);
+
+
+--
+-- Name: INDEX verifications_expires_at_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.verifications_expires_at_idx IS 'Serves the sweep of expired rows (WHERE expires_at <), which Better Auth does as often as once a minute.';
+
+
+--
+-- Name: verifications_identifier_created_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verifications_identifier_created_at_idx ON public.verifications USING btree (identifier, created_at);
+
+
+--
+-- Name: INDEX verifications_identifier_created_at_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.verifications_identifier_created_at_idx IS 'Serves the only look-up, the newest row of an identifier: WHERE identifier = ORDER BY created_at DESC.';
+
+
+--
+-- Name: accounts accounts_set_row_times; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER accounts_set_row_times BEFORE UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.set_row_times();
+
+
+--
 -- Name: sessions sessions_set_row_times; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -400,6 +716,28 @@ CREATE TRIGGER sessions_set_row_times BEFORE UPDATE ON public.sessions FOR EACH 
 --
 
 CREATE TRIGGER users_set_row_times BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.set_row_times();
+
+
+--
+-- Name: verifications verifications_set_row_times; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER verifications_set_row_times BEFORE UPDATE ON public.verifications FOR EACH ROW EXECUTE FUNCTION public.set_row_times();
+
+
+--
+-- Name: accounts accounts_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: CONSTRAINT accounts_user_id_fkey ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_user_id_fkey ON public.accounts IS 'Deleting a user deletes its password and what it linked in the same statement.';
 
 
 --
@@ -430,4 +768,6 @@ COMMENT ON CONSTRAINT sessions_user_id_fkey ON public.sessions IS 'Deleting a us
 
 INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090000'),
-    ('20261122090100');
+    ('20261122090100'),
+    ('20261122090200'),
+    ('20261122090300');

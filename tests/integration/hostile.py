@@ -667,7 +667,7 @@ OTHERS: Final = words(
 )
 TARGETS: Final = words(
     r"""
-    schema_migrations pg_user pg_class "pg_catalog" pg_catalog.pg_user accounts information_schema
+    schema_migrations pg_user pg_class "pg_catalog" pg_catalog.pg_user identities information_schema
     tables Sessions session id token name created_at sessions_pkey sessions_user_id_fkey
     sessions_token_key users_email_key r r1 page. "embed." source public users
     schema_migrations!inner version *

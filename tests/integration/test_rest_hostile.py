@@ -72,7 +72,7 @@ class Door:
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
 
     async def _fill(self) -> None:
-        await self.db.execute("TRUNCATE users, sessions")
+        await self.db.execute("TRUNCATE users CASCADE")
         start = datetime(2026, 1, 1, tzinfo=UTC)
         times = (start, start)
         names = ("Ann", "Bob", LONG_NAME)

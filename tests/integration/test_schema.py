@@ -26,6 +26,17 @@ TYPES = {
 TOKEN = "t" * 32
 
 
+SECRETS = {
+    "sessions.token",
+    "accounts.access_token",
+    "accounts.refresh_token",
+    "accounts.id_token",
+    "accounts.password",
+    "verifications.identifier",
+    "verifications.value",
+}
+
+
 def fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.name: field for field in msgspec.structs.fields(struct)}
 
@@ -78,7 +89,8 @@ async def test_every_table_served_and_no_other_is_there(db: asyncpg.Connection) 
 @pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda r: r.name)
 async def test_keys_are_the_catalogue(relation: Relation, db: asyncpg.Connection) -> None:
     unique = await db.fetch(
-        "SELECT array_agg(a.attname::text) AS columns FROM pg_constraint c"
+        "SELECT array_agg(a.attname::text ORDER BY array_position(c.conkey, a.attnum)) AS columns"
+        " FROM pg_constraint c"
         " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
         " WHERE c.conrelid = $1::regclass AND c.contype IN ('p', 'u') GROUP BY c.oid",
         relation.name,
@@ -100,6 +112,21 @@ async def test_keys_are_the_catalogue(relation: Relation, db: asyncpg.Connection
     assert all(row["indexed"] for row in foreign)
 
 
+def test_every_column_that_opens_something_is_secret_in_each_struct() -> None:
+    assert {
+        f"{relation.name}.{column.name}"
+        for relation in RELATIONS.values()
+        for column in relation.columns.values()
+        if column.secret
+    } == SECRETS
+    for relation in RELATIONS.values():
+        for struct in (relation.new, relation.changes):
+            marked = {
+                name for name, field in fields(struct).items() if "secret" in repr(field.type)
+            }
+            assert marked == {c.name for c in relation.columns.values() if c.secret}
+
+
 async def user(db: asyncpg.Connection, email: str = "ann@example.com", **more: Any) -> UUID:
     names = ", ".join(["name", "email", *more])
     marks = ", ".join(f"${n}" for n in range(1, len(more) + 3))
@@ -108,13 +135,33 @@ async def user(db: asyncpg.Connection, email: str = "ann@example.com", **more: A
     )
 
 
-async def session(db: asyncpg.Connection, **given: Any) -> UUID:
-    row = {"token": TOKEN, "expires_at": datetime.now(UTC) + timedelta(days=7)} | given
+async def insert(db: asyncpg.Connection, table: str, row: dict[str, Any]) -> UUID:
     names = ", ".join(row)
     marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
     return await db.fetchval(
-        f"INSERT INTO sessions ({names}) VALUES ({marks}) RETURNING id", *row.values()
+        f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", *row.values()
     )
+
+
+async def session(db: asyncpg.Connection, **given: Any) -> UUID:
+    row = {"token": TOKEN, "expires_at": datetime.now(UTC) + timedelta(days=7)} | given
+    return await insert(db, "sessions", row)
+
+
+async def account(db: asyncpg.Connection, user_id: UUID, **given: Any) -> UUID:
+    row = {"user_id": user_id, "provider_id": "github", "account_id": "1"} | given
+    return await insert(db, "accounts", row)
+
+
+async def credential(db: asyncpg.Connection, user_id: UUID, **given: Any) -> UUID:
+    own = {"provider_id": "credential", "account_id": str(user_id), "password": "salt:key"}
+    return await account(db, user_id, **own | given)
+
+
+async def verification(db: asyncpg.Connection, **given: Any) -> UUID:
+    row = {"identifier": "reset-password:t", "value": "v"}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    return await insert(db, "verifications", row | {"expires_at": later} | given)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +217,134 @@ async def test_a_session_that_cannot_be_one_is_refused(
     assert refused.value.constraint_name == constraint
 
 
-@pytest.mark.parametrize("column", ["expires_at", "created_at", "updated_at"])
-async def test_a_time_is_finite(db: asyncpg.Connection, column: str) -> None:
-    await session(db, user_id=await user(db))
-    await db.execute("ALTER TABLE sessions DISABLE TRIGGER sessions_set_row_times")
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (relation.name, column.name)
+        for relation in RELATIONS.values()
+        for column in relation.columns.values()
+        if column.type == "timestamptz"
+    ],
+)
+async def test_a_time_is_finite(db: asyncpg.Connection, table: str, column: str) -> None:
+    owner = await user(db)
+    await session(db, user_id=owner)
+    await credential(db, owner)
+    await verification(db)
+    await db.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_set_row_times")
     value = "-infinity" if column == "created_at" else "infinity"
     with pytest.raises(asyncpg.CheckViolationError) as refused:
-        await db.execute(f"UPDATE sessions SET {column} = '{value}'")
-    assert refused.value.constraint_name == "sessions_times_finite"
+        await db.execute(f"UPDATE {table} SET {column} = '{value}'")
+    assert refused.value.constraint_name == f"{table}_times_finite"
+
+
+@pytest.mark.parametrize(
+    ("given", "constraint"),
+    [
+        ({"password": None}, "accounts_credential_password"),
+        ({"account_id": "ann@example.com"}, "accounts_credential_account_id"),
+        ({"provider_id": "github"}, "accounts_credential_password"),
+    ],
+)
+async def test_an_account_that_cannot_be_one_is_refused(
+    db: asyncpg.Connection, given: dict[str, Any], constraint: str
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await credential(db, await user(db), **given)
+    assert refused.value.constraint_name == constraint
+
+
+async def test_one_account_one_user(db: asyncpg.Connection) -> None:
+    ann, bob = await user(db), await user(db, "bob@example.com")
+    await account(db, ann)
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await account(db, bob)
+    assert refused.value.constraint_name == "accounts_provider_id_account_id_key"
+
+
+async def test_a_user_has_one_password_and_any_number_of_other_accounts(
+    db: asyncpg.Connection,
+) -> None:
+    ann = await user(db)
+    await credential(db, ann)
+    for account_id in ("1", "2"):  # two of one provider: Better Auth allows it
+        await account(db, ann, account_id=account_id)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await credential(db, ann)
+
+
+async def test_a_credential_keeps_to_its_user(db: asyncpg.Connection) -> None:
+    ann, bob = await user(db), await user(db, "bob@example.com")
+    await credential(db, ann)
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await db.execute("UPDATE accounts SET user_id = $1", bob)
+    assert refused.value.constraint_name == "accounts_credential_account_id"
+
+
+async def test_an_account_needs_its_user_and_goes_with_it(db: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await account(db, uuid4())
+    ann, bob = await user(db), await user(db, "bob@example.com")
+    await credential(db, ann)
+    await account(db, ann)
+    kept = await credential(db, bob)
+    await db.execute("DELETE FROM users WHERE id = $1", ann)
+    assert [row["id"] for row in await db.fetch("SELECT id FROM accounts")] == [kept]
+
+
+async def test_a_verification_expires_after_it_was_made(db: asyncpg.Connection) -> None:
+    now = datetime.now(UTC)
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await verification(db, created_at=now, expires_at=now)
+    assert refused.value.constraint_name == "verifications_expires_after_created"
+
+
+async def test_an_identifier_may_be_there_twice(db: asyncpg.Connection) -> None:
+    await verification(db)
+    await verification(db)
+    assert await db.fetchval("SELECT count(DISTINCT identifier) FROM verifications") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "index"),
+    [
+        ("SELECT 1 FROM accounts WHERE user_id = $1", uuid4(), "accounts_user_id_idx"),
+        (
+            "SELECT 1 FROM accounts WHERE provider_id = 'github' AND account_id = $1",
+            "1",
+            "accounts_provider_id_account_id_key",
+        ),
+        (
+            "SELECT 1 FROM verifications WHERE identifier = $1 ORDER BY created_at DESC LIMIT 1",
+            "x1",
+            "verifications_identifier_created_at_idx",
+        ),
+        (
+            "DELETE FROM verifications WHERE expires_at < $1",
+            datetime(2026, 1, 1, tzinfo=UTC),
+            "verifications_expires_at_idx",
+        ),
+    ],
+)
+async def test_what_better_auth_asks_has_its_index(
+    db: asyncpg.Connection, query: str, value: Any, index: str
+) -> None:
+    await db.execute(
+        "INSERT INTO users (name, email)"
+        " SELECT '', i || '@example.com' FROM generate_series(1, 2000) i"
+    )
+    await db.execute(
+        "INSERT INTO accounts (user_id, provider_id, account_id, password)"
+        " SELECT id, 'credential', id::text, 'salt:key' FROM users"
+    )
+    await db.execute(
+        "INSERT INTO verifications (identifier, value, expires_at)"
+        " SELECT 'x' || i, 'v', now() + i * interval '1 hour' FROM generate_series(1, 2000) i"
+    )
+    await db.execute("ANALYZE")
+    plan = [row[0] for row in await db.fetch(f"EXPLAIN {query}", value)]
+    assert index in "\n".join(plan)
+    assert not any("Sort" in line for line in plan)
 
 
 async def test_a_session_needs_its_user(db: asyncpg.Connection) -> None:
