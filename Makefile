@@ -3,10 +3,9 @@
 
 PYTHON ?= python3
 ENVIRONMENT := .venv/installed
-NODE := tests/interop/node
 # Node's packages, where there is Node: without it the tests that need it are skipped.
-NODE_PACKAGES := $(if $(and $(wildcard $(NODE)/package-lock.json),$(shell command -v node),\
-	$(shell command -v npm)),$(NODE)/node_modules/.installed)
+NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(patsubst \
+	%/package-lock.json,%/node_modules/.installed,$(wildcard tests/interop/*/package-lock.json)))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint schema docs
@@ -41,6 +40,6 @@ $(ENVIRONMENT): pyproject.toml constraints.txt
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-$(NODE)/node_modules/.installed: $(NODE)/package.json $(NODE)/package-lock.json
-	@cd $(NODE) && npm ci --silent --no-audit --no-fund
+%/node_modules/.installed: %/package.json %/package-lock.json
+	@cd $* && npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -121,14 +121,15 @@ def open_tmp_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """Node's program, with the packages of tests/interop/node installed."""
+    """Node's program, with the packages of every folder in tests/interop installed."""
     program = shutil.which("node")
-    packages = ROOT / "tests" / "interop" / "node" / "node_modules"
+    folders = [lock.parent for lock in (ROOT / "tests" / "interop").glob("*/package-lock.json")]
+    bare = [folder.name for folder in folders if not (folder / "node_modules").is_dir()]
     missing = None
     if program is None:
         missing = "no node"
-    elif not packages.is_dir():
-        missing = "no node_modules: run 'make test', or 'npm ci' in tests/interop/node"
+    elif bare:
+        missing = f"no node_modules: run 'make test', or 'npm ci' in tests/interop/{bare[0]}"
     if missing and IN_CI:
         pytest.fail(missing)
     if missing or program is None:

@@ -798,7 +798,7 @@ describe("the description", () => {
     const { data, error } = await rest.getOpenApiSpec();
     assert.equal(error, null);
     assert.equal(data.swagger, "2.0");
-    assert.deepEqual(Object.keys(data.definitions).sort(), ["sessions", "users"]);
+    assert.deepEqual(Object.keys(data.definitions).sort(), ["accounts", "sessions", "users", "verifications"]);
     assert.ok(data.paths["/users"].get);
     const { email } = data.definitions.users.properties;
     assert.deepEqual([email.type, email.format], ["string", "text"]);
