@@ -63,6 +63,17 @@ async def test_of_several_the_newest_and_never_more_than_one(
     assert await take(client, VERIFICATIONS, identifier="eq.code") == []
 
 
+async def test_without_a_limit_all_go_the_newest_first(
+    client: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
+    await db.execute(ROWS, "code", 1, 5)
+    await db.execute(ROWS, "another", 1, 1)
+    filters = {"identifier": "eq.code", "expires_at": "gt.now", "order": "created_at.desc"}
+    answer = await client.request("DELETE", VERIFICATIONS, params=filters, headers=RETURNED)
+    assert [row["value"] for row in answer.json()] == ["1", "2", "3", "4", "5"]
+    assert await db.fetchval("SELECT count(*) FROM verifications") == 1
+
+
 async def test_with_a_limit_no_more_rows_are_changed(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:

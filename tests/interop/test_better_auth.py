@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,32 @@ def test_an_address_signs_up_once(browser: httpx.Client, rest: httpx.Client) -> 
     again = {"email": email, "password": PASSWORD, "name": "Eve"}
     assert browser.post("/sign-up/email", json=again).status_code == 422
     assert [user["name"] for user in rows(rest, "users", email=f"eq.{email}")] == ["Ada"]
+
+
+def test_an_address_longer_than_mail_allows_is_refused(
+    browser: httpx.Client, rest: httpx.Client
+) -> None:
+    email = new_address().rjust(255, "a")
+    person = {"email": email, "password": PASSWORD, "name": "Ada"}
+    assert browser.post("/sign-up/email", json=person).status_code == 422
+    assert rows(rest, "users", email=f"eq.{email}") == []
+    sign_up(browser, email[1:])
+
+
+def test_of_ten_who_sign_up_with_one_address_one_is_let_in(
+    better_auth: BetterAuth, rest: httpx.Client
+) -> None:
+    email = new_address()
+    person = {"email": email, "password": PASSWORD, "name": "Ada"}
+
+    def status(_: int) -> int:
+        with better_auth.browser() as client:
+            return client.post("/sign-up/email", json=person).status_code
+
+    with ThreadPoolExecutor(10) as callers:
+        assert sorted(callers.map(status, range(10))) == [200] + 9 * [422]
+    (user,) = rows(rest, "users", email=f"eq.{email}", select="accounts(id),sessions(id)")
+    assert [len(user["accounts"]), len(user["sessions"])] == [1, 1]
 
 
 def test_sessions_are_listed_and_revoked(

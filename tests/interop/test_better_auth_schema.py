@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from tests.interop.better_auth import PACKAGES, environment, install, running_better_auth
-from tests.support import Server
+from tests.interop.better_auth import PACKAGES, PAGE, environment, install, running_better_auth
+from tests.support import ROOT, Server
 
 ADAPTER = PACKAGES["1.7"]
 PATIENCE = 300  # seconds: a bound for what hangs
@@ -103,6 +103,18 @@ def test_the_server_of_the_page_refuses_a_column_that_must_be_filled(
 
 def alter(postgres: Server, database_url: str, sql: str) -> None:
     postgres.sql(sql, urlsplit(database_url).path[1:])
+
+
+def test_the_page_has_a_word_on_every_constraint() -> None:
+    schema = (ROOT / "db" / "schema.sql").read_text()
+    there = set(re.findall(r"CONSTRAINT (\w+) (?:CHECK|UNIQUE)", schema))
+    finite = {name for name in there if name.endswith("_times_finite")}
+    assert len(finite) == 4
+    listed = re.findall(
+        r"^\| (`.*?) \|", PAGE.read_text().partition("## Constraints")[2], re.MULTILINE
+    )
+    named = set(re.findall(r"`(\w+)`", " ".join(listed))) - {"set_row_times"}
+    assert named == there - finite
 
 
 def test_the_adapter_tests_pass_on_our_tables(
