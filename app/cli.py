@@ -31,7 +31,7 @@ from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
 from app.operations.migrate import status as migration_status
-from app.settings import Settings, SettingsError
+from app.settings import MailSettings, Settings, SettingsError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = PROJECT / ".gatepost"
@@ -70,9 +70,10 @@ def dev() -> None:
     _end_on_signals()
     key = None
     if not os.environ.get("GATEPOST_SERVICE_KEYS"):
-        key = _development_key()
+        key = _kept("service-key")
         digest = sha256(key.encode()).hexdigest()
         os.environ["GATEPOST_SERVICE_KEYS"] = f"development:{digest}:read+write+secrets"
+    _open_auth_door()
     given = os.environ.get("DATABASE_URL") or "postgres:"  # settings are checked before all else
     settings = Settings.from_environment(os.environ | {"DATABASE_URL": given})
     with _listening(settings) as listener, _development_database() as data:
@@ -209,12 +210,26 @@ def _development_database() -> Iterator[Path | None]:
         yield server.data
 
 
-def _development_key() -> str:
-    """The key in .gatepost/service-key, made once."""
-    path = STATE / "service-key"
+def _open_auth_door() -> None:
+    """Set what the auth door needs and the environment does not say."""
+    if not os.environ.get("GATEPOST_SECRET"):
+        os.environ["GATEPOST_SECRET"] = _kept("secret")
+    if not os.environ.get("GATEPOST_BASE_URL"):
+        host, port = (
+            os.environ.get("HOST") or Settings.host,
+            os.environ.get("PORT") or Settings.port,
+        )
+        os.environ["GATEPOST_BASE_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if not os.environ.get("MAIL_URL") and not os.environ.get("MAIL_FILE"):
+        os.environ["MAIL_FILE"] = str(STATE / "mail.jsonl")
+
+
+def _kept(name: str) -> str:
+    """A secret in .gatepost, made once."""
+    path = STATE / name
     if not path.exists():
         STATE.mkdir(exist_ok=True)
-        new = path.with_name(f"service-key.{os.getpid()}")
+        new = path.with_name(f"{name}.{os.getpid()}")
         new.touch(mode=0o600)
         new.write_text(secrets.token_urlsafe(32) + "\n")
         new.rename(path)
@@ -272,10 +287,13 @@ def _address(settings: Settings) -> str:
 
 
 def _welcome(settings: Settings, data: Path | None, key: str | None) -> str:
+    mail = settings.auth.mail if settings.auth else MailSettings()
+    mails = mail.file or "to the server in MAIL_URL"
     users = f"{_address(settings)}/rest/v1/users?on_conflict=email"
     return f"""\
 Gatepost     {_address(settings)}
 Data         {data or "in the database of DATABASE_URL"}
+Mails        {mails}
 Service key  {key or "one of GATEPOST_SERVICE_KEYS"}
 Try          curl '{users}' -H 'apikey: {key or "KEY"}' \\
                -H 'Content-Type: application/json' \\

@@ -7,7 +7,7 @@ single one may be sent again when the failure says so; everything else is the ca
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeVar
@@ -148,6 +148,21 @@ class Database:
 
         return await self._run(statement.name, run)
 
+    async def transact(
+        self, name: str, work: "Callable[[Transaction], Awaitable[Result]]"
+    ) -> Result:
+        """Run several statements as one; what ``work`` raises undoes them.
+
+        ``work`` may be called again when the server gives up a transaction that can succeed later,
+        so it does nothing but run statements.
+        """
+
+        async def run(connection: Any) -> Result:
+            async with connection.transaction():
+                return await work(Transaction(connection))
+
+        return await self._run(name, run)
+
     async def _run(self, name: str, work: Callable[[Any], Any]) -> Any:
         attempt = 1
         with _seconds.labels(name).time():
@@ -209,6 +224,17 @@ class Database:
             error.hint,
             error.constraint_name,
         )
+
+
+class Transaction:
+    """The connection of an open transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: Statement, *arguments: Any) -> list[Row]:
+        """The rows of a statement."""
+        return await self._connection.fetch(statement.text, *arguments)
 
 
 # PgBouncer passes these three on; it refuses a start-up parameter that it does not track.

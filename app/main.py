@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.auth.call import PREFIX as AUTH_PREFIX
+from app.auth.door import AuthDoor
 from app.database import Database
 from app.http.errors import on_http_exception
 from app.http.log import configure_logging
@@ -25,6 +27,7 @@ def create_app(settings: Settings) -> Starlette:
     """The application. Its pool lives as long as the lifespan."""
     database = Database(settings)
     rest = RestDoor(database, settings)
+    auth = AuthDoor(database, settings.auth) if settings.auth else None
     health = Health(database)
 
     @asynccontextmanager
@@ -34,6 +37,8 @@ def create_app(settings: Settings) -> Starlette:
         try:
             yield
         finally:
+            if auth is not None:
+                await auth.close()
             await database.close()
 
     return Starlette(
@@ -43,6 +48,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", _metrics),
             Route(PREFIX, rest),
             Route(PREFIX + "/{relation:path}", rest),
+            *(
+                [Route(AUTH_PREFIX, auth), Route(AUTH_PREFIX + "/{path:path}", auth)]
+                if auth
+                else []
+            ),
         ],
         middleware=[
             Middleware(

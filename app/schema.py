@@ -19,13 +19,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from pypika import Table
 
-ColumnType = Literal["uuid", "text", "boolean", "timestamptz"]
+ColumnType = Literal["uuid", "text", "boolean", "timestamptz", "integer", "bigint"]
 
-_TYPES: Final[dict[type, ColumnType]] = {
+Int32 = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
+Int64 = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
+
+_TYPES: Final[dict[Any, ColumnType]] = {
     UUID: "uuid",
     str: "text",
     bool: "boolean",
     datetime: "timestamptz",
+    Int32: "integer",
+    Int64: "bigint",
 }
 
 # A column whose value opens something: shown and written only with the scope `secrets`.
@@ -190,6 +195,33 @@ class VerificationChanges(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | UnsetType = UNSET
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``rate_limits`` as selected. ``last_request`` is in milliseconds since 1970 UTC."""
+
+    id: UUID
+    key: str
+    count: Int32
+    last_request: Int64
+
+
+class NewRateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``rate_limits`` as inserted."""
+
+    key: str
+    count: Int32
+    last_request: Int64
+    id: UUID | UnsetType = UNSET
+
+
+class RateLimitChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in a row of ``rate_limits``."""
+
+    id: UUID | UnsetType = UNSET
+    key: str | UnsetType = UNSET
+    count: Int32 | UnsetType = UNSET
+    last_request: Int64 | UnsetType = UNSET
+
+
 _LETTERS: Final = (string.ascii_letters + string.digits).encode()
 _LETTER: Final = bytes(_LETTERS[byte % 62] for byte in range(256))
 _UNEVEN: Final = bytes(range(248, 256))  # 248 is 4 × 62: above it some letters would come oftener
@@ -254,7 +286,7 @@ class Relation:
         plain = get_args(base)[0] if meta else base
         return Column(
             name=declared.name,
-            type=_TYPES[plain],
+            type=_TYPES[base] if base in _TYPES else _TYPES[plain],
             nullable=bool(options),
             default=self.defaults.get(declared.name),
             secret=any((m.extra or {}).get("secret") for m in meta),
@@ -306,9 +338,22 @@ verifications: Final = Relation(
     unique=(("id",),),
 )
 
+rate_limits: Final = Relation(
+    table=Table("rate_limits"),
+    row=RateLimit,
+    new=NewRateLimit,
+    changes=RateLimitChanges,
+    defaults={"id": "gen_random_uuid()"},
+    unique=(("id",), ("key",)),
+)
+
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
     {relation.name: relation for relation in (users, sessions, accounts, verifications)}
 )
+"""The tables that the REST door serves."""
+
+TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits)
+"""All of them."""
 
 SECRETS: Final[frozenset[str]] = frozenset(
     column.name

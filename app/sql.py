@@ -126,6 +126,16 @@ class _Builder(PostgreSQLQueryBuilder):
     def _offset_sql(self) -> str:
         return f" OFFSET {_parameter(self._offset).get_sql()}"
 
+    def do_update(self, update_field: Any, update_value: Any = None) -> Any:
+        # PyPika would wrap the term as if it were a value
+        query = super().do_update(update_field)
+        if update_value is not None:
+            query._on_conflict_do_updates[-1] = (
+                query._on_conflict_do_updates[-1][0],
+                update_value,
+            )
+        return query
+
 
 class _Query(PostgreSQLQuery):
     @classmethod

@@ -185,6 +185,53 @@ COMMENT ON CONSTRAINT accounts_times_finite ON public.accounts IS 'infinity is n
 
 
 --
+-- Name: rate_limits; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rate_limits (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    count integer NOT NULL,
+    last_request bigint NOT NULL
+);
+
+
+--
+-- Name: TABLE rate_limits; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rate_limits IS 'How often an address asked for a path of late. Written by the auth door and by Better Auth, once a limited request.';
+
+
+--
+-- Name: COLUMN rate_limits.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.rate_limits.id IS 'Primary key. Made by the database.';
+
+
+--
+-- Name: COLUMN rate_limits.key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.rate_limits.key IS 'ADDRESS|PATH, the address as it is counted (IPv6 by its first 64 bits). Written once, with the row.';
+
+
+--
+-- Name: COLUMN rate_limits.count; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.rate_limits.count IS 'Requests let through in the current window. Written with each of them.';
+
+
+--
+-- Name: COLUMN rate_limits.last_request; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.rate_limits.last_request IS 'When the last of them came, in milliseconds since 1970 UTC. Written with each of them.';
+
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -517,6 +564,36 @@ COMMENT ON CONSTRAINT accounts_provider_id_account_id_key ON public.accounts IS 
 
 
 --
+-- Name: rate_limits rate_limits_key_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_key_key UNIQUE (key);
+
+
+--
+-- Name: CONSTRAINT rate_limits_key_key ON rate_limits; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT rate_limits_key_key ON public.rate_limits IS 'One row a key, so that counting is one atomic statement: INSERT … ON CONFLICT (key) DO UPDATE.';
+
+
+--
+-- Name: rate_limits rate_limits_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: CONSTRAINT rate_limits_pkey ON rate_limits; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT rate_limits_pkey ON public.rate_limits IS 'Better Auth wants an id in each of its tables.';
+
+
+--
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -770,4 +847,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090000'),
     ('20261122090100'),
     ('20261122090200'),
-    ('20261122090300');
+    ('20261122090300'),
+    ('20261122090400');

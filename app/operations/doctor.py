@@ -11,7 +11,7 @@ from app.operations import catalogue
 from app.operations.dbmate import place, without_password
 from app.operations.migrate import Status, status
 from app.operations.migrations import RefusedError
-from app.schema import RELATIONS
+from app.schema import TABLES
 from app.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -113,7 +113,7 @@ def clock_skew(service: Direct, clock: Clock) -> tuple[str, str]:
 
 def privileges(service: Direct) -> tuple[str, str]:
     """The service reads and writes rows; with more, a flaw in it would reach further."""
-    missing = service.column(_MISSING, list(RELATIONS))
+    missing = service.column(_MISSING, [table.name for table in TABLES])
     if missing:
         return "fail", f"the service's role lacks {', '.join(missing)}"
     excess = service.column(_EXCESS)

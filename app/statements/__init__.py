@@ -3,11 +3,19 @@
 from typing import Final
 
 from app.sql import Statement
-from app.statements import catalogue, migrations
+from app.statements import (
+    accounts,
+    catalogue,
+    migrations,
+    rate_limits,
+    sessions,
+    users,
+    verifications,
+)
 
 ALL: Final[tuple[Statement, ...]] = tuple(
     value
-    for module in (catalogue, migrations)
+    for module in (users, sessions, accounts, verifications, rate_limits, catalogue, migrations)
     for value in vars(module).values()
     if isinstance(value, Statement)
 )

@@ -58,7 +58,7 @@ def test_each_setting_is_read(name: str, text: str, field: str, value: object) -
 
 
 def test_the_table_above_has_every_field() -> None:
-    covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys"}
+    covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys", "auth"}
     assert covered == {field.name for field in fields(Settings)}
 
 

@@ -1,0 +1,45 @@
+"""The client's address, from X-Forwarded-For.
+
+A header with one valid address is taken. Of a chain the hops are passed over from the right as long
+as they are trusted proxies; without such a list a chain tells nothing. IPv6 counts by its first 64
+bits, which is what one subscriber has.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+
+def client_address(forwarded: Sequence[str], proxies: Sequence[Network]) -> str | None:
+    """The address as it is stored and counted, or None when nothing tells it."""
+    hops = [hop.strip() for hop in ",".join(forwarded).split(",")]
+    if not proxies:
+        address = _parsed(hops[0]) if len(hops) == 1 else None
+        return _normal(address) if address else None
+    for hop in filter(None, reversed(hops)):
+        address = _parsed(hop)
+        if address is None:
+            return None
+        if not any(address in network for network in proxies):
+            return _normal(address)
+    return None
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        return address.ipv4_mapped or address
+    return address
+
+
+def _normal(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    masked = IPv6Address(int(address) >> 64 << 64)
+    return masked.exploded

@@ -1,0 +1,116 @@
+"""Cookies: reading, signing and writing them as Better Auth does.
+
+A signed value is ``value.signature``, the signature being HMAC-SHA-256 with the UTF-8 bytes of the
+secret in padded standard Base64; the whole is percent-encoded. A signature that does not verify is
+the same as no cookie.
+"""
+
+import base64
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote, unquote
+
+_SIGNATURE_LENGTH: Final = 44
+
+
+class Signer:
+    """Signs with the first secret and takes the signature of any."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._keys = [secret.encode() for secret in secrets]
+
+    def sign(self, value: str) -> str:
+        return f"{value}.{_signature(self._keys[0], value)}"
+
+    def verify(self, signed: str) -> str | None:
+        """The value, or None."""
+        value, _, signature = signed.rpartition(".")
+        if not value or len(signature) != _SIGNATURE_LENGTH or not signature.endswith("="):
+            return None
+        given = signature.encode("utf-8", "replace")
+        good = False
+        for key in self._keys:  # all of them, whichever it is
+            good |= hmac.compare_digest(_signature(key, value).encode(), given)
+        return value if good else None
+
+
+def _signature(key: bytes, value: str) -> str:
+    digest = hmac.new(key, value.encode("utf-8", "surrogatepass"), sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def parse(header: str) -> dict[str, str]:
+    """A Cookie header by name; the first of a name counts, values are percent-decoded."""
+    found: dict[str, str] = {}
+    for part in header.split(";"):
+        name, separator, value = part.strip().partition("=")
+        name, value = name.strip(), value.strip()
+        if not separator or name in found:
+            continue
+        if len(value) >= 2 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        found[name] = _decoded(value) if "%" in value else value
+    return found
+
+
+def _decoded(value: str) -> str:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return value
+
+
+class Cookies:
+    """The names and attributes of the door's cookies."""
+
+    def __init__(
+        self, signer: Signer, *, prefix: str, secure: bool, domain: str | None, max_age: int
+    ) -> None:
+        start = f"{'__Secure-' if secure else ''}{prefix}."
+        self.session_token: Final = f"{start}session_token"
+        self.session_data: Final = f"{start}session_data"
+        self.dont_remember: Final = f"{start}dont_remember"
+        self.state: Final = f"{start}state"
+        self._signer = signer
+        self._max_age = max_age
+        domain_part = f"; Domain={domain}" if domain else ""
+        self._attributes = (
+            f"{domain_part}; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+        )
+
+    def session(self, token: str, *, remember: bool, remembered: bool) -> list[str]:
+        """Set-Cookie lines of a session. ``remembered``: no dont_remember cookie came."""
+        value = quote(self._signer.sign(token), safe="")
+        age = f"; Max-Age={self._max_age}" if remember else ""
+        lines = [f"{self.session_token}={value}{age}{self._attributes}"]
+        if not remember:
+            value = quote(self._signer.sign("true"), safe="")
+            lines.append(f"{self.dont_remember}={value}{self._attributes}")
+        elif not remembered:
+            lines.append(self.cleared(self.dont_remember))
+        return lines
+
+    def all_cleared(self, jar: dict[str, str]) -> list[str]:
+        """Set-Cookie lines that end a session and every copy of it."""
+        data = self.session_data
+        sent = [name for name in jar if name == data or self._is_chunk(name)]
+        return [self.cleared(n) for n in (self.session_token, data, *sent, self.dont_remember)]
+
+    def stale_cleared(self, jar: dict[str, str]) -> list[str]:
+        """Set-Cookie lines that end copies of the session, which this door does not keep."""
+        whole = [self.session_data] if jar.get(self.session_data) else []
+        return [self.cleared(n) for n in (*whole, *filter(self._is_chunk, jar))]
+
+    def _is_chunk(self, name: str) -> bool:
+        start, dot, number = name.rpartition(".")
+        return bool(dot) and start == self.session_data and number.isascii() and number.isdigit()
+
+    def cleared(self, name: str) -> str:
+        return f"{name}=; Max-Age=0{self._attributes}"
+
+    def signed(self, jar: dict[str, str], name: str) -> str | None:
+        """The value of a signed cookie of the request."""
+        value = jar.get(name)
+        return self._signer.verify(value) if value else None

@@ -1,0 +1,136 @@
+"""Which origins and callback addresses are trusted, and how one is led back to them.
+
+An entry is an origin (``https://app.example.com``), one with wildcards (``https://*.example.com``;
+without ``://`` it is matched against host and port alone), or an app's own scheme
+(``myapp://``). ``*`` also crosses dots, ``?`` is one character.
+
+Addresses are parsed by the WHATWG URL Standard (Ada, the parser that Node uses), so that what is
+checked here is what a browser goes to.
+"""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import Final
+from urllib.parse import quote
+
+from ada_url import URL, URLSearchParams
+
+_HTTP: Final = ("http:", "https:")
+_SAFE_PATH: Final = re.compile(r"/(?!/)[^\x00-\x1f\x7f\\]*")
+_ENCODED_SLASH: Final = re.compile(r"%(2f|5c)", re.IGNORECASE)
+
+
+def _parsed(url: str, base: str | None = None) -> URL | None:
+    try:
+        return URL(url, base) if base else URL(url)
+    except ValueError:
+        return None
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of an http address, or None."""
+    parsed = _parsed(url)
+    return parsed.origin if parsed is not None and parsed.protocol in _HTTP else None
+
+
+class Origins:
+    """The trusted entries; the first is the door's own origin."""
+
+    def __init__(self, base_url: str, entries: Iterable[str]) -> None:
+        self.own: Final = origin_of(base_url) or base_url
+        self._entries = (self.own, *entries)
+
+    def trusts(self, url: str, *, relative: bool = False) -> bool:
+        """Whether ``url`` leads to a trusted place; ``relative``: a path of our own will do."""
+        if url.startswith("/"):
+            return relative and self._is_own_path(url)
+        parsed = _parsed(url)
+        return parsed is not None and any(_matches(parsed, entry) for entry in self._entries)
+
+    def _is_own_path(self, url: str) -> bool:
+        if _SAFE_PATH.fullmatch(url) is None:
+            return False
+        if _ENCODED_SLASH.search(re.split(r"[?#]", url, maxsplit=1)[0]):
+            return False
+        parsed = _parsed(url, self.own)
+        return parsed is not None and parsed.origin == self.own
+
+    @staticmethod
+    def header(url: str) -> str:
+        """An address as it was given, with what a header cannot carry percent-encoded."""
+        return quote(url, safe="".join(chr(c) for c in range(0x21, 0x7F)))
+
+    def back(self, url: str) -> str:
+        """A trusted callback as a Location: ASCII, resolved, encoded; a path stays one."""
+        parsed = _parsed(url, self.own)
+        return self.own if parsed is None else _relative(url, parsed)
+
+    def back_with_error(self, url: str, error: str) -> str:
+        """A callback with ``error`` after what its query holds already."""
+        parsed = _parsed(url, self.own)
+        if parsed is None:
+            return self.own
+        parsed.search += f"{'&' if parsed.search else '?'}error={error}"
+        return _relative(url, parsed)
+
+    def back_with(self, url: str, name: str, value: str) -> str:
+        """A callback, absolute, with a parameter set in its query."""
+        parsed = _parsed(url, self.own)
+        if parsed is None:
+            return self.own
+        parameters = URLSearchParams(parsed.search)
+        parameters.set(name, value)
+        parsed.search = str(parameters)
+        return parsed.href
+
+
+def _relative(given: str, parsed: URL) -> str:
+    if given.startswith("/"):
+        return parsed.pathname + parsed.search + parsed.hash
+    return parsed.href
+
+
+def _matches(url: URL, entry: str) -> bool:
+    scheme, separator, rest = entry.lower().partition("://")
+    http = url.protocol in _HTTP
+    if "*" not in entry and "?" not in entry:
+        trusted = _parsed(entry)
+        if http:
+            return trusted is not None and url.origin == trusted.origin
+        host, _, path = rest.partition("/")
+        return url.protocol == f"{scheme}:" and host in ("", url.host) and _is_below(url, path)
+    if not separator:
+        return http and _like_host(entry.lower(), url.host)
+    if http:
+        return _like(entry.lower(), url.origin) and _is_numeric_alike(rest, url)
+    host, _, path = rest.partition("/")
+    return url.protocol == f"{scheme}:" and _like(host, url.host) and _is_below(url, path)
+
+
+def _is_below(url: URL, path: str) -> bool:
+    prefix = f"/{path}".rstrip("/")
+    return not prefix or url.pathname == prefix or url.pathname.startswith(f"{prefix}/")
+
+
+def _like_host(pattern: str, host: str) -> bool:
+    if not re.search(r"[^0-9.*?:]", pattern) and not _is_ipv4(host):
+        return False
+    return _like(pattern, host)
+
+
+def _is_numeric_alike(pattern: str, url: URL) -> bool:
+    return bool(re.search(r"[^0-9.*?:]", pattern)) or _is_ipv4(url.host)
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        IPv4Address(host.partition(":")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _like(pattern: str, text: str) -> bool:
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.fullmatch("".join(parts), text) is not None

@@ -1,0 +1,88 @@
+"""Rate limits: how often one address may ask for one path.
+
+Source: Better Auth 1.7. A key counts the requests let through, each less than a window after the
+one before it; a refused request does not count. In database mode the strict rules are kept in
+rate_limits, exact across processes and shared with a Better Auth server; the general rule, under
+which get-session falls, is always counted in memory and costs the database nothing.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from app.auth.errors import AuthError
+from app.database import Database
+from app.settings import RateLimit
+from app.statements import rate_limits
+
+_KEPT: Final = 100_000
+"""Keys in memory; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """At most ``limit`` requests, each within ``window`` seconds of the one before."""
+
+    window: int
+    limit: int
+
+
+_GENERAL: Final = Rule(10, 100)
+_STRICT: Final = (
+    (("/sign-in", "/sign-up", "/change-password", "/change-email"), Rule(10, 3)),
+    (("/request-password-reset", "/send-verification-email", "/forget-password"), Rule(60, 3)),
+)
+
+
+class TooManyRequestsError(AuthError):
+    """``retry_after`` in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(429, message="Too many requests. Please try again later.")
+        self.retry_after = retry_after
+
+
+class RateLimiter:
+    """Counts requests by ``address|path``."""
+
+    def __init__(self, mode: RateLimit, database: Database) -> None:
+        self._mode = mode
+        self._database = database
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    async def check(self, address: str | None, path: str) -> None:
+        """Count a request. Raises TooManyRequestsError when it is one too many."""
+        if self._mode == "off":
+            return
+        key = f"{address or 'no-trusted-ip'}|{path}"
+        moment = time.time_ns() // 1_000_000
+        rule = next((r for starts, r in _STRICT if path.startswith(starts)), None)
+        if rule is None or self._mode == "memory":
+            last = self._take(key, moment, rule or _GENERAL)
+        else:
+            last = await self._take_shared(key, moment, rule)
+        if last is not None:
+            window = (rule or _GENERAL).window
+            raise TooManyRequestsError(max(1, math.ceil((last + window * 1000 - moment) / 1000)))
+
+    def _take(self, key: str, moment: int, rule: Rule) -> int | None:
+        """None when the request is let through, else when the last one was (milliseconds)."""
+        count, last = self._counts.get(key, (0, 0))
+        if moment - last > rule.window * 1000:
+            count = 0
+        if count >= rule.limit:
+            return last
+        self._counts[key] = (count + 1, moment)
+        self._counts.move_to_end(key)
+        if len(self._counts) > _KEPT:
+            self._counts.popitem(last=False)
+        return None
+
+    async def _take_shared(self, key: str, moment: int, rule: Rule) -> int | None:
+        arguments = (key, 1, moment, rule.window * 1000, rule.limit)
+        if await self._database.fetch(rate_limits.take, *arguments):
+            return None
+        rows = await self._database.fetch(rate_limits.look, key)
+        return rows[0]["last_request"] if rows else moment

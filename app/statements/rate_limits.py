@@ -1,0 +1,35 @@
+"""The statements of the auth door on rate_limits. Times are milliseconds since 1970 UTC."""
+
+from typing import Final
+
+from app.schema import rate_limits
+from app.sql import Expression, Field, Parameter, Query, statement
+
+_r = rate_limits.table
+_KEY, _NOW = Parameter("key", "text"), Parameter("now", "bigint")
+_WINDOW, _MAX = Parameter("window", "bigint"), Parameter("max", "integer")
+_ONE = Parameter("one", "integer")
+_old_count, _old_time = _r.field("count"), _r.field("last_request")
+_passed = Expression("{} - {} > {}", _NOW, _old_time, _WINDOW)
+
+take: Final = statement(
+    "rate_limits.take",
+    Query.into(_r)
+    .columns("key", "count", "last_request")
+    .select(_KEY, _ONE, _NOW)
+    .on_conflict("key")
+    .do_update(
+        Field("count"),
+        Expression("CASE WHEN {} THEN {} ELSE {} + 1 END", _passed, _ONE, _old_count),
+    )
+    .do_update(Field("last_request"), _NOW)
+    .where(Expression("({} OR {} < {})", _passed, _old_count, _MAX))
+    .returning(_old_count),
+)
+"""Count a request, in one atomic statement. No row: it is over the limit and was not counted."""
+
+look: Final = statement(
+    "rate_limits.look",
+    Query.from_(_r).select(_old_time).where(Expression("{} = {}", _r.key, _KEY)),
+)
+"""When the last request was let through."""

@@ -1,0 +1,91 @@
+"""The statements of the auth door on sessions."""
+
+from typing import Final
+
+from app.schema import sessions, users
+from app.sql import Expression, Field, Parameter, Query, Table, named, statement
+
+_s, _u = Table("sessions", alias="s"), Table("users", alias="u")
+_columns = [_s.field(name) for name in sessions.columns]
+_TOKEN, _USER = Parameter("token", "text"), Parameter("user_id", "uuid")
+_NOW = Parameter("now", "timestamptz")
+_OLD = Parameter("old", "timestamptz")
+
+find: Final = statement(
+    "sessions.find",
+    Query.from_(_s)
+    .join(_u)
+    .on(Expression("{} = {}", _u.id, _s.user_id))
+    .select(*_columns, *(named(_u.field(name), f"user.{name}") for name in users.columns))
+    .where(Expression("{} = {}", _s.token, _TOKEN)),
+)
+"""A session by its token, with its user's columns as ``user.…``."""
+
+create: Final = statement(
+    "sessions.create",
+    Query.into(sessions.table)
+    .columns("user_id", "token", "expires_at", "ip_address", "user_agent")
+    .select(
+        _USER,
+        _TOKEN,
+        Parameter("expires_at", "timestamptz"),
+        Parameter("ip_address", "text"),
+        Parameter("user_agent", "text"),
+    )
+    .returning(*(sessions.table.field(name) for name in sessions.columns)),
+)
+
+refresh: Final = statement(
+    "sessions.refresh",
+    Query.update(_s)
+    .set(Field("expires_at"), Parameter("expires_at", "timestamptz"))
+    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} = {}", _s.expires_at, _OLD))
+    .returning(*_columns),
+)
+"""An UPDATE and no upsert, of the row as it was read: what was revoked meanwhile stays revoked,
+and of many that refresh at once one writes."""
+
+expire: Final = statement(
+    "sessions.expire",
+    Query.from_(_s)
+    .delete()
+    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} <= {}", _s.expires_at, _NOW))
+    .returning(_s.id),
+)
+"""Delete a session that was found to have expired, unless it was refreshed meanwhile."""
+
+of_user: Final = statement(
+    "sessions.of_user",
+    Query.from_(_s)
+    .select(*_columns)
+    .where(Expression("{} = {}", _s.user_id, _USER) & Expression("{} > {}", _s.expires_at, _NOW))
+    .orderby(_s.created_at, _s.id)
+    .limit(Parameter("limit", "bigint")),
+)
+
+revoke: Final = statement(
+    "sessions.revoke",
+    Query.from_(_s).delete().where(Expression("{} = {}", _s.token, _TOKEN)).returning(_s.id),
+)
+
+revoke_own: Final = statement(
+    "sessions.revoke_own",
+    Query.from_(_s)
+    .delete()
+    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} = {}", _s.user_id, _USER))
+    .returning(_s.id),
+)
+"""End a session if it is the user's."""
+
+revoke_all: Final = statement(
+    "sessions.revoke_all",
+    Query.from_(_s).delete().where(Expression("{} = {}", _s.user_id, _USER)).returning(_s.id),
+)
+
+revoke_others: Final = statement(
+    "sessions.revoke_others",
+    Query.from_(_s)
+    .delete()
+    .where(Expression("{} = {}", _s.user_id, _USER) & Expression("{} <> {}", _s.token, _TOKEN))
+    .returning(_s.id),
+)

@@ -1,0 +1,250 @@
+"""The parts of the auth door against values made by Better Auth itself, and by hand."""
+
+import hashlib
+import hmac
+from base64 import b64encode
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from app.auth import passwords, validation
+from app.auth.addresses import client_address
+from app.auth.cookies import Cookies, Signer, parse
+from app.auth.errors import AuthError
+from app.auth.mail import TEXTS, message
+from app.auth.origins import Origins
+from app.auth.rate_limit import RateLimiter, TooManyRequestsError
+from app.auth.tokens import MailTokens
+from app.database import Database
+from app.settings import Settings
+
+SECRET = "s" * 32
+TOKEN = "t" * 32
+SIGNATURE = b64encode(hmac.new(SECRET.encode(), TOKEN.encode(), hashlib.sha256).digest()).decode()
+
+
+def cookies(**more: Any) -> Cookies:
+    settings = {"prefix": "better-auth", "secure": False, "domain": None, "max_age": 604800}
+    return Cookies(Signer([SECRET]), **settings | more)
+
+
+def test_set_cookie_lines() -> None:
+    value = quote(f"{TOKEN}.{SIGNATURE}", safe="")
+    assert cookies().session(TOKEN, remember=True, remembered=True) == [
+        f"better-auth.session_token={value}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
+    ]
+    first, second = cookies(secure=True).session(TOKEN, remember=False, remembered=True)
+    assert first == (
+        f"__Secure-better-auth.session_token={value}; Path=/; HttpOnly; Secure; SameSite=Lax"
+    )
+    assert second.startswith("__Secure-better-auth.dont_remember=true.")
+    assert "Max-Age" not in second
+    lines = cookies(domain=".example.com").session(TOKEN, remember=True, remembered=False)
+    assert "; Domain=.example.com; Path=/" in lines[0]
+    assert lines[1].startswith("better-auth.dont_remember=; Max-Age=0;")
+    jar = {"better-auth.session_data.0": "x", "other": "y"}
+    assert [line.partition("=")[0] for line in cookies().all_cleared(jar)] == [
+        "better-auth.session_token",
+        "better-auth.session_data",
+        "better-auth.session_data.0",
+        "better-auth.dont_remember",
+    ]
+    jar |= {"better-auth.session_data": "", "better-auth.session_data.x": "z"}
+    assert [line.partition("=")[0] for line in cookies().stale_cleared(jar)] == [
+        "better-auth.session_data.0"
+    ]
+
+
+def test_signatures() -> None:
+    old, new = Signer([SECRET]), Signer(["n" * 32, SECRET])
+    signed = old.sign(TOKEN)
+    assert signed == f"{TOKEN}.{SIGNATURE}"
+    assert new.verify(signed) == TOKEN
+    assert old.verify(new.sign(TOKEN)) is None
+    assert old.verify(old.sign("a.b")) == "a.b"
+    for bad in (
+        *("", ".", TOKEN, f"{TOKEN}.", f".{SIGNATURE}", f"{TOKEN}x.{SIGNATURE}"),
+        *(f"{TOKEN}.{SIGNATURE[:-1]}", f"{TOKEN}.{SIGNATURE[:-1]}x", f"{TOKEN}.{'é' * 43}="),
+    ):
+        assert old.verify(bad) is None, bad
+
+
+def test_a_cookie_header() -> None:
+    assert parse('a=1; b="2"; a=3;c=%C3%A9; d=%FF; e; =f; g=a=b') == {
+        "a": "1",
+        "b": "2",
+        "c": "é",
+        "d": "%FF",
+        "": "f",
+        "g": "a=b",
+    }
+
+
+def test_a_password_is_hashed_as_better_auth_does() -> None:
+    salt = "000102030405060708090a0b0c0d0e0f"
+    ligature = "ﬁle-password"  # NFKC makes it "file-password"
+    assert passwords.hashed(ligature, salt) == passwords.hashed("file-password", salt)
+    by_hand = hashlib.scrypt(
+        b"file-password", salt=salt.encode(), n=16384, r=16, p=1, maxmem=1 << 26, dklen=64
+    )
+    assert passwords.hashed("file-password", salt) == f"{salt}:{by_hand.hex()}"
+    assert passwords.hashed("\ud83d", salt) == passwords.hashed("\ufffd", salt)
+
+
+def test_the_length_of_a_password_is_javascripts() -> None:
+    assert [passwords.length(text) for text in ("", "abc", "é", "😀" * 4)] == [0, 3, 1, 8]
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("a@b.co", True),
+        ("o'neil+x_y-z.w@sub.example.com", True),
+        ("A@EXAMPLE.COM", True),
+        ("a@localhost", False),
+        ("jürgen@example.com", False),
+        (" a@b.co", False),
+        ("a@b.co\n", False),
+        (".a@b.co", False),
+        ("a.@b.co", False),
+        ("a'@b.co", False),
+        ("a..b@c.co", False),
+        ("a@-b.co", False),
+        ("a@b.c", False),
+        ("@b.co", False),
+    ],
+)
+def test_addresses(address: str, good: bool) -> None:
+    assert validation.is_email(address) is good
+
+
+def test_problems_are_named_field_by_field() -> None:
+    check = validation.fields(
+        {"name": validation.string, "email": validation.email, "password": validation.filled}
+    )
+    assert check("body", {"name": None, "email": "x", "password": ""}) == [
+        "[body.name] Invalid input: expected string, received null",
+        "[body.email] Invalid email address",
+        "[body.password] Too small: expected string to have >=1 characters",
+    ]
+    assert check("body", validation.UNDEFINED) == [
+        "[body] Invalid input: expected object, received undefined"
+    ]
+    for value, kind in ((1, "number"), (True, "boolean"), ([], "array"), ({}, "object")):
+        expected = f"[body.x] Invalid input: expected string, received {kind}"
+        assert validation.string("body.x", value) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("url", "relative", "trusted"),
+    [
+        ("http://ours.example", False, True),
+        ("HTTP://OURS.example:80/x", False, True),
+        ("http://ours.example:81", False, False),
+        ("https://ours.example", False, False),
+        ("https://a.example", False, True),
+        ("https://x.wild.example/path", False, True),
+        ("https://x.y.wild.example", False, True),
+        ("https://wild.example", False, False),
+        ("https://evil.example/.wild.example", False, False),
+        ("https://evil.example?.wild.example", False, False),
+        ("https://evil.example\\.wild.example", False, False),
+        ("http://10.0.0.1234", False, False),
+        ("http://h.host.example:8080", False, True),
+        ("javascript:alert(1)", False, False),
+        ("data:text/html,x", False, False),
+        ("myapp://callback", False, True),
+        ("myapp2://callback", False, False),
+        ("dashboard", True, False),
+        ("/dashboard?x=http://evil", True, True),
+        ("/dashboard", False, False),
+        ("//evil.example", True, False),
+        ("/\\evil.example", True, False),
+        ("/%2fevil.example", True, False),
+        ("/a/../b#c", True, True),
+        ("/a\tb", True, False),
+        ("http://[::1", False, False),
+    ],
+)
+def test_origins(url: str, relative: bool, trusted: bool) -> None:
+    origins = Origins(
+        "http://ours.example",
+        ["https://a.example", "https://*.wild.example", "*.host.example:8080", "myapp://"],
+    )
+    assert origins.trusts(url, relative=relative) is trusted
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "address"),
+    [
+        ([], (), None),
+        (["203.0.113.7"], (), "203.0.113.7"),
+        (["203.0.113.7, 10.0.0.1"], (), None),
+        (["203.0.113.7, 10.0.0.1"], ("10.0.0.0/8",), "203.0.113.7"),
+        (["198.51.100.1, 203.0.113.7", "10.0.0.1"], ("10.0.0.0/8",), "203.0.113.7"),
+        (["evil, 203.0.113.7, 10.0.0.1"], ("10.0.0.0/8",), "203.0.113.7"),
+        (["203.0.113.7, evil, 10.0.0.1"], ("10.0.0.0/8",), None),
+        (["10.0.0.2, 10.0.0.1"], ("10.0.0.0/8",), None),
+        (["::ffff:203.0.113.7"], (), "203.0.113.7"),
+        (["2001:db8:1:2:3:4:5:6"], (), "2001:0db8:0001:0002:0000:0000:0000:0000"),
+        (["fe80::1%eth0"], (), None),
+        (["203.0.113.7:80"], (), None),
+    ],
+)
+def test_client_addresses(
+    forwarded: list[str], proxies: tuple[str, ...], address: str | None
+) -> None:
+    assert client_address(forwarded, [ip_network(p) for p in proxies]) == address
+
+
+def test_mail_tokens() -> None:
+    old, new = MailTokens([SECRET]), MailTokens(["n" * 32, SECRET])
+    token = old.sign({"email": "a@b.co"}, 60)
+    assert token.startswith("eyJhbGciOiJIUzI1NiJ9.")
+    assert new.read(token)["email"] == "a@b.co"
+    for text, code in (
+        (new.sign({"email": "a@b.co"}, 60), "INVALID_TOKEN"),
+        (old.sign({"email": "a@b.co"}, -60), "TOKEN_EXPIRED"),
+        (old.sign({"userId": "1"}, 60), "INVALID_TOKEN"),
+        (token[:-2], "INVALID_TOKEN"),
+        ("eyJhbGciOiJub25lIn0.eyJlbWFpbCI6ImFAYi5jbyJ9.", "INVALID_TOKEN"),
+        ("x", "INVALID_TOKEN"),
+        ("é.é.é", "INVALID_TOKEN"),
+    ):
+        with pytest.raises(AuthError) as refused:
+            old.read(text)
+        assert (refused.value.status, refused.value.code) == (401, code)
+
+
+async def test_the_memory_of_the_rate_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = 1_000_000_000
+    monkeypatch.setattr("time.time_ns", lambda: moment)
+    database = Database(Settings(database_url="postgres:", database_direct_url="postgres:"))
+    limiter = RateLimiter("memory", database)
+    for _ in range(3):
+        await limiter.check("a", "/sign-in/email")
+        moment += 4_000_000_000
+    with pytest.raises(TooManyRequestsError) as refused:
+        await limiter.check("a", "/sign-in/email")
+    assert refused.value.retry_after == 6
+    await limiter.check("b", "/sign-in/email")
+    await limiter.check("a", "/get-session")
+    # a refused request does not extend the block
+    moment += 6_001_000_000
+    await limiter.check("a", "/sign-in/email")
+    for _ in range(100):
+        await limiter.check("c", "/get-session")
+    with pytest.raises(TooManyRequestsError):
+        await limiter.check("c", "/get-session")
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_mail_has_its_link_as_text_and_as_html(kind: Any) -> None:
+    mail = message(kind, "a@b.co", "https://x.example/?a=1&b=<2>")
+    text, html = mail.iter_parts()
+    assert "https://x.example/?a=1&b=<2>" in text.get_content()
+    assert 'href="https://x.example/?a=1&amp;b=&lt;2&gt;"' in html.get_content()
+    assert mail["To"] == "a@b.co"
+    assert mail["Subject"] == TEXTS[kind][0]

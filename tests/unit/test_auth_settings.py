@@ -1,0 +1,122 @@
+"""The settings of the auth door."""
+
+from dataclasses import fields
+from ipaddress import ip_network
+
+import pytest
+
+from app.settings import AuthSettings, MailSettings, SettingsError
+
+SECRET = "hunter2-" * 4
+BASE = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": "https://app.example.com"}
+
+
+def read(**environment: str) -> AuthSettings:
+    found = AuthSettings.from_environment(BASE | environment)
+    assert found is not None
+    return found
+
+
+def refused(**environment: str) -> str:
+    with pytest.raises(SettingsError) as raised:
+        AuthSettings.from_environment(BASE | environment)
+    message = str(raised.value)
+    assert "hunter2" not in message
+    assert "\n" not in message
+    return message
+
+
+GOOD = [
+    ("GATEPOST_TRUSTED_ORIGINS", "https://a.example, *.b.example,myapp://", "trusted_origins",
+     ("https://a.example", "*.b.example", "myapp://")),
+    ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1", "trusted_proxies",
+     (ip_network("10.0.0.0/8"), ip_network("::1"))),
+    ("GATEPOST_RATE_LIMIT", "off", "rate_limit", "off"),
+    ("GATEPOST_SESSION_EXPIRES_IN", "3600", "session_expires_in", 3600),
+    ("GATEPOST_SESSION_UPDATE_AGE", "0", "session_update_age", 0),
+    ("GATEPOST_SESSION_FRESH_AGE", "0", "session_fresh_age", 0),
+    ("GATEPOST_DEFER_SESSION_REFRESH", "true", "defer_session_refresh", True),
+    ("GATEPOST_REQUIRE_EMAIL_VERIFICATION", "true", "require_email_verification", True),
+    ("GATEPOST_AUTO_SIGN_IN", "false", "auto_sign_in", False),
+    ("GATEPOST_SEND_VERIFICATION_ON_SIGN_UP", "true", "send_verification_on_sign_up", True),
+    ("GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION", "true", "auto_sign_in_after_verification", True),
+    ("GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET", "true", "revoke_sessions_on_password_reset",
+     True),
+    ("GATEPOST_DELETE_USER", "true", "delete_user", True),
+    ("GATEPOST_DELETE_USER_BY_MAIL", "true", "delete_user_by_mail", True),
+    ("GATEPOST_CHANGE_EMAIL", "true", "change_email", True),
+    ("GATEPOST_CHANGE_EMAIL_WITHOUT_VERIFICATION", "true", "change_email_without_verification",
+     True),
+    ("GATEPOST_SECURE_COOKIES", "off", "secure_cookies", False),
+    ("GATEPOST_COOKIE_PREFIX", "shop", "cookie_prefix", "shop"),
+    ("GATEPOST_COOKIE_DOMAIN", ".example.com", "cookie_domain", ".example.com"),
+    ("MAIL_FILE", "mails.jsonl", "mail", MailSettings(file="mails.jsonl")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
+def test_each_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(read(**{name: text}), field) == value
+    assert getattr(read(), field) != value
+
+
+def test_the_table_above_has_every_field() -> None:
+    covered = {field for _, _, field, _ in GOOD} | {"secrets", "base_url"}
+    assert covered == {field.name for field in fields(AuthSettings)}
+
+
+def test_without_a_secret_and_an_address_the_door_is_closed() -> None:
+    assert AuthSettings.from_environment({}) is None
+    for name in BASE:
+        with pytest.raises(SettingsError, match=f"^{name} is not set"):
+            AuthSettings.from_environment({k: v for k, v in BASE.items() if k != name})
+
+
+def test_secrets_rotate_and_are_never_shown() -> None:
+    found = read(GATEPOST_SECRET=f"{SECRET},{SECRET}x")
+    assert found.secrets == (SECRET, f"{SECRET}x")
+    assert "hunter2" not in repr(found)
+    mail = read(MAIL_URL="smtp://me:hunter2@mail.example:25", MAIL_FROM="a@example.com").mail
+    assert mail.url is not None
+    assert "hunter2" not in repr(mail)
+
+
+def test_https_makes_cookies_secure_unless_told_otherwise() -> None:
+    plain = {"GATEPOST_BASE_URL": "http://127.0.0.1:8000"}
+    assert read().secure_cookies
+    assert not read(**plain).secure_cookies
+    assert read(**plain, GATEPOST_SECURE_COOKIES="on").secure_cookies
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("GATEPOST_SECRET", "hunter2"),
+        ("GATEPOST_SECRET", f"{SECRET},hunter2"),
+        ("GATEPOST_BASE_URL", "app.example.com"),
+        ("GATEPOST_BASE_URL", "https://app.example.com/path"),
+        ("GATEPOST_BASE_URL", "https://u:hunter2@app.example.com"),
+        ("GATEPOST_TRUSTED_ORIGINS", "app.example.com"),
+        ("GATEPOST_TRUSTED_ORIGINS", "https://a b"),
+        ("GATEPOST_TRUSTED_PROXIES", "proxy"),
+        ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("GATEPOST_RATE_LIMIT", "on"),
+        ("GATEPOST_SESSION_EXPIRES_IN", "59"),
+        ("GATEPOST_SESSION_UPDATE_AGE", "-1"),
+        ("GATEPOST_AUTO_SIGN_IN", "yes"),
+        ("GATEPOST_SECURE_COOKIES", "true"),
+        ("GATEPOST_COOKIE_PREFIX", "a b"),
+        ("GATEPOST_COOKIE_DOMAIN", "example.com; Secure"),
+        ("MAIL_URL", "https://hunter2@mail.example"),
+        ("MAIL_URL", "smtp://"),
+        ("MAIL_URL", "smtp://u:hunter2@h:port"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@example.com\nBcc: b@example.com"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name: str, text: str) -> None:
+    assert refused(**{name: text}).startswith(name)
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    assert refused(MAIL_URL="smtp://mail.example").startswith("MAIL_FROM is not set")
