@@ -128,6 +128,8 @@ class _Builder(PostgreSQLQueryBuilder):
 
     def do_update(self, update_field: Any, update_value: Any = None) -> Any:
         # PyPika would wrap the term as if it were a value
+        if update_value is not None and not isinstance(update_value, Term):
+            raise InlinedValueError("DO UPDATE SET takes terms")
         query = super().do_update(update_field)
         if update_value is not None:
             query._on_conflict_do_updates[-1] = (

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from app.schema import SECRETS, TABLES, Relation, new_token
+from app.schema import TABLES, Relation, new_token
 
 COLUMNS = """
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS not_null,

@@ -388,7 +388,7 @@ POSITIONS: dict[str, Callable[[Any], Any]] = {
         .columns("id")
         .insert(ID)
         .on_conflict("id")
-        .do_update("name", ValueWrapper(v))
+        .do_update("name", v if isinstance(v, Parameter) else ValueWrapper(v))
     ),
     "do update where": lambda v: (
         Query.into(users)
@@ -443,8 +443,8 @@ def test_a_constant_is_refused_wherever_it_stands(position: str) -> None:
 BINDABLE = (
     "eq", "ne", "gt", "lte", "like", "ilike", "regex", "and-ed twice", "or-ed", "inside Not",
     "inside Criterion.all", "joined on", "set", "set by name", "update where", "delete where",
-    "do update where", "on conflict where", "having", "subquery in FROM", "query in SELECT",
-    "common table expression",
+    "do update", "do update where", "on conflict where", "having", "subquery in FROM",
+    "query in SELECT", "common table expression",
 )  # fmt: skip
 
 
@@ -538,9 +538,6 @@ STATEMENTS: dict[str, Callable[[], Any]] = {
     "insert null": lambda: Query.into(users).columns("name").insert(None),
     "do update": lambda: (
         Query.into(users).columns("id").insert(ID).on_conflict("id").do_update("name", MARKER)
-    ),
-    "do update with a parameter in a wrapper": lambda: (
-        Query.into(users).columns("id").insert(ID).on_conflict("id").do_update("name", NAME)
     ),
     "another dialect": lambda: AnyQuery.from_(users).select(users.id),
     "PyPika's own PostgreSQL query": lambda: PostgreSQLQuery.from_(users).select(users.id),
