@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from app.operations import migrations
+from tests.conftest import SERVERS
 from tests.migrations.conftest import EXTRA
 from tests.support import ROOT, Server
+
+# Code against schema: which server is of no account, and one run takes a minute.
+pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 DOOR = ("tests/integration/test_rest_door.py", "tests/interop/test_postgrest_py.py")
 """What a client sees of a release."""
@@ -84,8 +88,7 @@ def test_this_release_works_on_a_later_schema(
     if not git("rev-parse", "HEAD"):
         pytest.skip("not a clone: no previous release to be had")
     tree = with_schema_of(check_out("HEAD", tmp_path / "now"), later)
-    tests = [test for test in (*DOOR[:1], INVARIANTS) if (tree / test.partition("::")[0]).exists()]
-    done = run_tests(tree, postgres.url("postgres"), *tests)
+    done = run_tests(tree, postgres.url("postgres"), *DOOR[:1], INVARIANTS)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "passed" in done.stdout
 
