@@ -5,7 +5,8 @@ PYTHON ?= python3
 ENVIRONMENT := .venv/installed
 # Node's packages, where there is Node: without it the tests that need it are skipped.
 NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(patsubst \
-	%/package-lock.json,%/node_modules/.installed,$(wildcard tests/interop/*/package-lock.json)))
+	%/package-lock.json,%/node_modules/.installed,$(wildcard \
+	tests/interop/*/package-lock.json tests/interop/*/node/package-lock.json)))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint schema docs

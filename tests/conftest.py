@@ -123,13 +123,18 @@ def open_tmp_path() -> Iterator[Path]:
 def node() -> Path:
     """Node's program, with the packages of every folder in tests/interop installed."""
     program = shutil.which("node")
-    folders = [lock.parent for lock in (ROOT / "tests" / "interop").glob("*/package-lock.json")]
-    bare = [folder.name for folder in folders if not (folder / "node_modules").is_dir()]
+    locks = (
+        lock
+        for pattern in ("*/package-lock.json", "*/node/package-lock.json")
+        for lock in ROOT.glob(f"tests/interop/{pattern}")
+    )
+    folders = [lock.parent.relative_to(ROOT) for lock in locks]
+    bare = [folder for folder in folders if not (ROOT / folder / "node_modules").is_dir()]
     missing = None
     if program is None:
         missing = "no node"
     elif bare:
-        missing = f"no node_modules: run 'make test', or 'npm ci' in tests/interop/{bare[0]}"
+        missing = f"no node_modules: run 'make test', or 'npm ci' in {bare[0]}"
     if missing and IN_CI:
         pytest.fail(missing)
     if missing or program is None:

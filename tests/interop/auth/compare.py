@@ -1,0 +1,179 @@
+"""Compare two transcripts: what a server makes up gets a name, everything else must be equal.
+
+Ids and tokens are numbered in the order in which they appear, so that the same value in two places
+is the same name in two places. A time must have three fractional digits and Z; it is named by the
+request during which the clock showed it, plus whole hours: ``<POST /sign-in/email +168 h>``.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from tests.interop.auth.servers import SECRET
+from tests.interop.auth.visitor import Answer, Entry, signature
+
+HEADERS: Final = (
+    "content-type",
+    "location",
+    "cache-control",
+    "pragma",
+    "access-control-expose-headers",
+    "allow",
+    "www-authenticate",
+)
+"""The headers that are compared, beside Set-Cookie, Set-Auth-Token and X-Retry-After."""
+
+_VOLATILE: Final = re.compile(
+    r"(?P<jwt>eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+)"
+    r"|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d(?::?\d\d)?)?)"
+    r"|(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
+    r"|(?P<token>(?<![A-Za-z0-9])(?:[A-Za-z0-9]{32}|[A-Za-z0-9]{24})(?![A-Za-z0-9]))"
+)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_SLACK: Final = 0.002  # seconds: milliseconds are cut off or rounded
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same."""
+
+    entry: str
+    what: str
+    expected: Any
+    got: Any
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.what}\n    expected {self.expected}\n    got      {self.got}"
+
+
+@dataclass
+class Names:
+    """Names for what one server made up in the course of one transcript."""
+
+    transcript: Sequence[Entry]
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def entry(self, entry: Entry) -> dict[str, Any]:
+        """What is compared of an entry, by what it is."""
+        answer = entry.answer
+        if not isinstance(answer, Answer):
+            return {"value": self.value(answer)}
+        compared: dict[str, Any] = {"status": answer.status}
+        compared |= {name: [self.text(value) for value in answer.all(name)] for name in HEADERS}
+        compared["x-retry-after"] = [self.rest(wait, entry) for wait in answer.all("x-retry-after")]
+        compared["set-auth-token"] = [self.signed(mark) for mark in answer.all("set-auth-token")]
+        compared["set-cookie"] = [self.cookie(line) for line in answer.all("set-cookie")]
+        if compared["content-type"] == ["application/json"] and answer.body:
+            compared["json"] = self.value(json.loads(answer.body))
+        else:
+            compared["body"] = self.text(answer.body.decode())
+        return compared
+
+    def rest(self, wait: str, entry: Entry) -> str:
+        """Seconds to wait: what is left of a window that began in the course of the transcript."""
+        for window in (10, 60):
+            if 0 <= window - int(wait) <= entry.received - self.transcript[0].sent:
+                return f"<the rest of {window} s>"
+        return wait
+
+    def value(self, value: Any) -> Any:
+        """A JSON value; the members of an object have no order."""
+        if isinstance(value, dict):
+            return {key: self.value(value[key]) for key in sorted(value)}
+        if isinstance(value, list):
+            if all(isinstance(item, dict) and "createdAt" in item for item in value):
+                value = sorted(value, key=lambda row: row["createdAt"])  # rows come in any order
+            return [self.value(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def cookie(self, line: str) -> str:
+        """A Set-Cookie header; a good signature is named, and its value."""
+        pair, separator, attributes = line.partition(";")
+        name, _, raw = pair.partition("=")
+        encoded = "" if quote(unquote(raw), safe="-_.!~*'()") == raw else "<badly encoded>"
+        return f"{name}={encoded}{self.signed(unquote(raw))}{separator}{attributes}"
+
+    def signed(self, text: str) -> str:
+        """A value and its signature; where that is good, it is named."""
+        value, _, mark = text.rpartition(".")
+        if value and hmac.compare_digest(mark, signature(value)):
+            return f"<signed {self.text(value)}>"
+        return self.text(text)
+
+    def text(self, text: str) -> str:
+        """A text with names for what was made up."""
+        return _VOLATILE.sub(self._name, text)
+
+    def _name(self, match: re.Match[str]) -> str:
+        kind, text = match.lastgroup, match[0]
+        if kind == "time":
+            return self._time(text)
+        if kind == "jwt":
+            return self._jwt(text)
+        if text not in self._known:
+            self._known[text] = f"<{kind} {len(self._known) + 1}>"
+        return self._known[text]
+
+    def _time(self, text: str) -> str:
+        if not _TIME.fullmatch(text):
+            return f"<a time of another form: {re.sub('[0-9]', '9', text)}>"
+        stamp = datetime.fromisoformat(text).timestamp()
+        for entry in reversed(self.transcript):
+            hours = round((stamp - entry.sent) / 3600)
+            clock = stamp - 3600 * hours
+            if entry.sent - _SLACK <= clock <= entry.received + _SLACK:
+                return f"<{entry.name} {hours:+d} h>"
+        return f"<a time of no request: {text}>"
+
+    def _jwt(self, text: str) -> str:
+        """A token by mail: header, claims and whether the signature is right."""
+        head, body, mark = text.split(".")
+        digest = hmac.new(SECRET.encode(), f"{head}.{body}".encode(), hashlib.sha256).digest()
+        good = "signed" if base64.urlsafe_b64encode(digest).decode().rstrip("=") == mark else "bad"
+        try:
+            header, claims = (
+                json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+                for part in (head, body)
+            )
+        except (ValueError, binascii.Error):
+            return f"<no JWT: {text}>"
+        if isinstance(claims.get("iat"), int):
+            claims["exp"] = f"{claims.get('exp', 0) - claims['iat']:+d} s"
+            began, ended = self.transcript[0].sent - 1, self.transcript[-1].received
+            claims["iat"] = "then" if began <= claims["iat"] <= ended else "at another time"
+        return f"<{good} JWT {header} {self.value(claims)}>"
+
+
+def differences(expected: Sequence[Entry], got: Sequence[Entry]) -> Iterator[Difference]:
+    """Everything in which the second transcript is not like the first."""
+    theirs, ours = Names(expected), Names(got)
+    for one, other in zip(expected, got, strict=False):
+        if one.name != other.name:
+            yield Difference(one.name, "what was asked", one.name, other.name)
+            return
+        left, right = theirs.entry(one), ours.entry(other)
+        for what in left.keys() | right.keys():
+            yield from _unequal(one.name, what, left.get(what), right.get(what))
+    if len(expected) != len(got):
+        left, right = (entries[-1].name for entries in (expected, got))
+        yield Difference("the end", f"{len(expected)} entries, {len(got)} here", left, right)
+
+
+def _unequal(entry: str, what: str, expected: Any, got: Any) -> Iterator[Difference]:
+    if isinstance(expected, dict) and isinstance(got, dict):
+        for key in sorted(expected.keys() | got.keys()):
+            one, other = expected.get(key, "absent"), got.get(key, "absent")
+            yield from _unequal(entry, f"{what}.{key}", one, other)
+    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        for number, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _unequal(entry, f"{what}[{number}]", one, other)
+    elif expected != got or type(expected) is not type(got):
+        yield Difference(entry, what, expected, got)

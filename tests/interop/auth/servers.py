@@ -1,0 +1,109 @@
+"""The two servers that are compared: a real Better Auth on Node, and Gatepost.
+
+A Setup says one configuration in the words of both. Each server has a database; they may share it.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.conftest import SERVERS
+from tests.support import Server, answers, end, free_port, running_service, wait_until
+
+ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
+"""The protocol is the same on every PostgreSQL: one is enough here."""
+
+NODE: Final = Path(__file__).parent / "node"
+SELF: Final = os.environ.get("DIFFERENTIAL") == "self"
+"""Whether a second Better Auth stands in for Gatepost, to hold the tests themselves."""
+
+SECRET: Final = "a secret for tests of 32 letters or more"
+BASE_URL: Final = "http://auth.gatepost.test"
+"""Not where the servers listen: with one address for both, what they answer needs no mending."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One configuration: Gatepost's settings, and Better Auth's options and mails."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    mails: str = "reset-password,verify-email"
+    base_url: str = BASE_URL
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers on ``port``; its database, and the file that its mails go to."""
+
+    name: str
+    port: int
+    database: str
+    mail_file: Path
+    log: Path
+
+
+@contextmanager
+def better_auth(
+    setup: Setup, postgres: Server, database: str, folder: Path, node: Path, name: str = "node"
+) -> Iterator[Running]:
+    """A Better Auth server on ``database``."""
+    port = free_port()
+    log, mail_file = folder / f"{name}.log", folder / f"{name}.mails"
+    mail_file.touch()
+    environment = {
+        "DATABASE_URL": postgres.url(database),
+        "MAIL_FILE": str(mail_file),
+        "MAILS": setup.mails,
+        # in production nothing is other than asked for, such as an address made up for the client
+        "NODE_ENV": "production",
+        "OPTIONS": json.dumps({"baseURL": setup.base_url} | dict(setup.options)),
+        "PORT": str(port),
+        "SECRET": SECRET,
+    }
+    inherited = {key: value for key, value in os.environ.items() if key not in ("NODE_ENV", "TEST")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [node, "server.mjs"], cwd=NODE, env=inherited | environment,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}/api/auth/ok"
+        wait_until(lambda: process.poll() is not None or answers(url), "Better Auth answers")
+        assert process.poll() is None, log.read_text()
+        yield Running(name, port, database, mail_file, log)
+    finally:
+        end(process)
+
+
+@contextmanager
+def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Iterator[Running]:
+    """Gatepost on ``database``."""
+    log, mail_file = folder / "gatepost.log", folder / "gatepost.mails"
+    mail_file.touch()
+    settings: dict[str, str] = {
+        "GATEPOST_SECRET": SECRET,
+        "GATEPOST_BASE_URL": setup.base_url,
+        "GATEPOST_RATE_LIMIT": "off",
+        **({"MAIL_FILE": str(mail_file)} if setup.mails else {}),
+        **setup.settings,
+    }
+    with running_service(postgres.url(database), log, **settings) as service:
+        port = int(service.url.rpartition(":")[2])
+        yield Running("gatepost", port, database, mail_file, log)
+
+
+def subject(
+    setup: Setup, postgres: Server, database: str, folder: Path, node: Path
+) -> AbstractContextManager[Running]:
+    """The server to test: Gatepost, or its stand-in."""
+    if SELF:
+        return better_auth(setup, postgres, database, folder, node, "stand-in")
+    return gatepost(setup, postgres, database, folder)

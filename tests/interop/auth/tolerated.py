@@ -1,0 +1,96 @@
+"""Where Gatepost answers other than Better Auth, and why. What is not listed here fails."""
+
+from typing import Final
+
+_NO_500 = "Better Auth fails with a 500; what the client sent is at fault, and so it is told."
+_SAFER = "Better Auth stores the value as text or fails; here a name or image is text."
+_CLEARED = "Only get-session clears copies of the session that this server never made."
+_DOTTED = "A token may hold dots, as in a cookie: the signature is behind the last one."
+_SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not below /path."
+_PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
+_DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
+_OUTSIDE = "What is outside of /api/auth is answered by Gatepost and not by the auth door."
+_OLD_CHANGE = "Change tokens without a type were made by versions before 1.4; they last an hour."
+_CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
+
+TOLERATED: Final[dict[str, dict[str, tuple[int | None, str]]]] = {
+    "paths_as_they_are_written": {
+        "GET /./ok": (404, _DOTS),
+        "GET /x/../ok": (404, _DOTS),
+        "GET /api/authx/ok": (404, _OUTSIDE),
+    },
+    "preflight": {"a preflight from a trusted origin": (204, _PREFLIGHT)},
+    "json_oddities": {
+        "a number too big": (400, "JavaScript's Infinity is a number here, in the message too.")
+    },
+    "reading": {
+        "an unknown token with a null": (200, _NO_500),
+        "accounts: an unknown token with a null": (401, _NO_500),
+    },
+    "session_data": {
+        f"accounts: {cookies}": (200, _CLEARED)
+        for cookies in (
+            "better-auth.session_data=x",
+            "better-auth.session_data.0=a; better-auth.session_data.1=b",
+            "better-auth.session_data=x; better-auth.session_data.0=a",
+            "better-auth.session_data.1=b",
+        )
+    },
+    "bearer": {
+        "unknown with dots": (200, _DOTTED),
+        "accounts: unknown with dots": (401, _DOTTED),
+    },
+    "stored_hashes": {
+        f"stored {what}": (401, _NO_500) for what in ("no colon", "only a colon", "no key")
+    },
+    "made_up_tokens": dict.fromkeys(
+        (
+            "no email",
+            "a number as email",
+            "no address as email",
+            "updateTo a number",
+            "updateTo no address",
+            "an id that is no UUID",
+        ),
+        (401, _NO_500),
+    ),
+    "change_token_without_a_type": {
+        "no requestType": (401, _OLD_CHANGE),
+        "the address": (None, _OLD_CHANGE),
+        "mails left": (None, _OLD_CHANGE),
+    },
+    "change_email_to_one_taken_meanwhile": {"taken meanwhile": (401, _NO_500)},
+    "reset_password": {"a null byte": (400, _NO_500)},
+    "reset_rows_from_elsewhere": {"POST foreign": (400, _NO_500)},
+    "more_than_a_hundred_sessions": {
+        "sessions left": (None, "revoke-other-sessions ends all, not those of the first hundred.")
+    },
+    "update_user": {
+        f"{value} as the {field}": (400, _SAFER)
+        for field, values in {
+            "name": ("a number", "true", "null", "an object", "an array"),
+            "image": ("a number", "an object"),
+        }.items()
+        for value in values
+    }
+    | {f"a null byte in the {field}": (400, _NO_500) for field in ("name", "image")},
+    "origin_with_a_cookie": {
+        f"{header} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT)
+        for header in ("Origin", "Referer")
+    },
+    "callback_urls": {
+        f"{field} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT)
+        for field in ("callbackURL", "redirectTo")
+    },
+    "callback_urls_in_queries": {
+        f"{link} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT) for link in ("verify", "reset")
+    }
+    | {f"{link} '/a^b'": (302, _CARET) for link in ("verify", "reset")},
+    "limits_in_the_table": {
+        "under the general rule": (
+            None,
+            "The general rule is counted in memory: reading a session costs no write.",
+        )
+    },
+}
+"""By scenario and entry: the status that Gatepost gives instead, and the reason."""
