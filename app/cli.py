@@ -222,6 +222,7 @@ def _open_auth_door() -> None:
         os.environ["GATEPOST_BASE_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if not os.environ.get("MAIL_URL") and not os.environ.get("MAIL_FILE"):
         os.environ["MAIL_FILE"] = str(STATE / "mail.jsonl")
+        os.environ.setdefault("MAIL_PRINT", "true")
 
 
 def _kept(name: str) -> str:

@@ -42,10 +42,12 @@ class MailSettings:
     """``smtp://user:password@host:587`` (STARTTLS when offered) or ``smtps://…:465``."""
     sender: str = "Gatepost <no-reply@localhost>"
     file: str | None = None
+    printed: bool = False
+    """Each mail's link on standard output, for development."""
 
     @property
     def possible(self) -> bool:
-        return self.url is not None or self.file is not None
+        return self.url is not None or self.file is not None or self.printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +298,12 @@ def _mail(environment: Mapping[str, str]) -> MailSettings:
     sender = environment.get("MAIL_FROM") or MailSettings.sender
     if not re.fullmatch(r"[^@\r\n]+@[^@\r\n]+", sender):
         raise SettingsError("MAIL_FROM is not an address")
-    return MailSettings(url=url, sender=sender, file=environment.get("MAIL_FILE") or None)
+    return MailSettings(
+        url=url,
+        sender=sender,
+        file=environment.get("MAIL_FILE") or None,
+        printed=_boolean(environment, "MAIL_PRINT", False),
+    )
 
 
 def _service_keys(environment: Mapping[str, str]) -> tuple[ServiceKey, ...]:

@@ -56,6 +56,8 @@ class Mail:
         if self._settings.file is not None:
             record = {"kind": kind, "email": email, "userId": user_id, "url": url, "token": token}
             _append(Path(self._settings.file), msgspec.json.encode(record) + b"\n")
+        if self._settings.printed:
+            print(f"Mail {kind} to {email}: {url}", flush=True)  # noqa: T201
         if self._settings.url is not None:
             if len(self._sending) >= _WAITING:
                 _log.error("a mail %s was dropped: %d are waiting", kind, _WAITING)

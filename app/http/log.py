@@ -1,9 +1,11 @@
 """The access log: one JSON object a line on standard error.
 
-The path without its query, and no header but the request id: both can carry secrets.
+The path without its query, and no header but the request id: both can carry secrets. So can the
+path of a password reset, of which the token is left out.
 """
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +13,7 @@ import msgspec
 from starlette.types import Scope
 
 _access = logging.getLogger("gatepost.access")
+_TOKEN: Final = re.compile(r"(/reset-password/).+", re.DOTALL)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -23,7 +26,7 @@ def access_log(scope: Scope, status: int, elapsed: float) -> None:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "request": state["request_id"],
         "method": scope["method"],
-        "path": scope["path"],
+        "path": _TOKEN.sub(r"\1:token", scope["path"]),
         "status": status,
         "ms": round(elapsed * 1000, 2),
         "key": state.get("key_name"),

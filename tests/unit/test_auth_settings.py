@@ -50,6 +50,7 @@ GOOD = [
     ("GATEPOST_SECURE_COOKIES", "off", "secure_cookies", False),
     ("GATEPOST_COOKIE_PREFIX", "shop", "cookie_prefix", "shop"),
     ("GATEPOST_COOKIE_DOMAIN", ".example.com", "cookie_domain", ".example.com"),
+    ("MAIL_PRINT", "true", "mail", MailSettings(printed=True)),
     ("MAIL_FILE", "mails.jsonl", "mail", MailSettings(file="mails.jsonl")),
 ]  # fmt: skip
 
