@@ -1,4 +1,4 @@
-"""Mails by a real SMTP server, and answers that do not wait for it."""
+"""The auth door's mails, its answers to other origins, and what does not hold it up."""
 
 import asyncio
 import logging
@@ -178,3 +178,20 @@ async def test_a_database_that_fails_is_503_and_not_signed_out() -> None:
         cookie = "better-auth.session_token=" + "t" * 32 + "." + "A" * 43 + "="
         unsigned = await client.get("/api/auth/get-session", headers={"Cookie": cookie})
         assert (unsigned.status_code, unsigned.json()) == (200, None)
+
+
+async def test_sign_ins_do_not_hold_up_who_is_signed_in(database_url: str) -> None:
+    async with gatepost(database_url) as client:
+        await client.post("/api/auth/sign-up/email", json=ANN)
+        waiting = [
+            asyncio.create_task(client.post("/api/auth/sign-in/email", json=who))
+            for who in [ANN, ANN | {"email": "nobody@example.com"}] * 8
+        ]
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            answer = await client.get("/api/auth/get-session")
+            assert answer.json()["user"]["email"] == "ann@example.com"
+        # the passwords take sixteen hashes in two threads: the sessions did not wait for them
+        assert not all(task.done() for task in waiting)
+        statuses = [answer.status_code for answer in await asyncio.gather(*waiting)]
+        assert statuses == [200, 401] * 8
