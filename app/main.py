@@ -19,7 +19,8 @@ from app.http.errors import on_http_exception
 from app.http.log import configure_logging
 from app.http.middleware import RequestMiddleware
 from app.operations.health import Health
-from app.rest.door import PREFIX, RestDoor
+from app.rest.door import RestDoor
+from app.rest.exchange import PREFIX
 from app.settings import Settings, SettingsError
 
 

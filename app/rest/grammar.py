@@ -1,17 +1,26 @@
 """The query string, parsed to a tree.
 
-Source: PostgREST 14, "Tables and Views", "Resource Embedding", "URL Grammar". The tree holds no
-value: each stands in ``Request.values`` and the tree has its place there, so that two requests
-that differ in their values alone have equal trees and share one statement.
+Source: PostgREST 14, "Tables and Views", "Resource Embedding", "URL Grammar".
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 from urllib.parse import unquote_to_bytes
 
 from app.rest.errors import RestError, bad_syntax, too_much
+from app.rest.scanner import Text
+from app.rest.tree import (
+    ColumnItem,
+    Condition,
+    EmbedItem,
+    Level,
+    Logic,
+    Order,
+    Request,
+    Tree,
+    Value,
+)
 
 MAX_QUERY: Final = 32 * 1024
 MAX_DEPTH: Final = 10
@@ -28,96 +37,8 @@ _NOT_HERE: Final = frozenset(
 )
 _IS: Final = frozenset(("null", "not_null", "true", "false", "unknown"))
 _AGGREGATES: Final = frozenset(("avg", "count", "max", "min", "sum"))
-_NAME: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([\w $-]*[\w$])', re.ASCII)
 _CAST: Final = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)
 _ALIAS_BYTES: Final = 63
-
-Value = str | list[str | None]
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """``column operator value``; ``slot`` is the value's place, ``test`` the word after ``is``."""
-
-    column: str
-    operator: str
-    negated: bool
-    slot: int = -1
-    quantifier: Literal["any", "all"] | None = None
-    test: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Logic:
-    """``and(…)`` or ``or(…)``, maybe negated."""
-
-    operator: Literal["and", "or"]
-    negated: bool
-    children: "tuple[Condition | Logic, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One term of ``order``; ``relation`` when it is an embedded row's column."""
-
-    column: str
-    relation: str | None
-    descending: bool
-    nulls: Literal["first", "last"] | None
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnItem:
-    """A selected column; ``name`` is ``*`` for all of them."""
-
-    name: str
-    alias: str | None = None
-    cast: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedItem:
-    """A selected relation. ``hint`` names the foreign key, ``join`` is inner or left."""
-
-    target: str
-    alias: str | None
-    hint: str | None
-    join: Literal["inner", "left"]
-    spread: bool
-    items: "tuple[ColumnItem | EmbedItem, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """What filters, orders and cuts one level: the table itself or an embedded relation."""
-
-    conditions: tuple[Condition | Logic, ...] = ()
-    order: tuple[Order, ...] = ()
-    limit: int = -1
-    """The place of the limit among the values, or -1."""
-    offset: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """All that decides the shape of a statement: equal trees, equal SQL."""
-
-    select: tuple[ColumnItem | EmbedItem, ...]
-    levels: tuple[tuple[tuple[str, ...], Level], ...]
-    columns: tuple[str, ...] | None = None
-    on_conflict: tuple[str, ...] | None = None
-
-    def level(self, path: tuple[str, ...]) -> Level:
-        return next((level for at, level in self.levels if at == path), Level())
-
-
-@dataclass(slots=True)
-class Request:
-    """A parsed query string: the tree and its values."""
-
-    tree: Tree
-    values: list[Value]
 
 
 @dataclass(slots=True)
@@ -177,11 +98,11 @@ class _Parser:
             if known and once.setdefault(name, value) is not value:
                 raise RestError(400, "PGRST100", f'"{name}" is given twice')
             if name == "select":
-                select = _Text("select parameter", value).whole(self.items)
+                select = Text("select parameter", value).whole(self.items)
             elif name == "columns":
-                columns = _Text("columns parameter", value).whole(_names)
+                columns = Text("columns parameter", value).whole(_names)
             elif name == "on_conflict":
-                on_conflict = _Text("on_conflict parameter", value).whole(_names)
+                on_conflict = Text("on_conflict parameter", value).whole(_names)
             else:
                 self.level_parameter(tuple(path), last, value)
         levels = tuple(
@@ -194,12 +115,12 @@ class _Parser:
         negated = last in ("and", "or") and path[-1:] == ("not",)
         level = self.levels.setdefault(path[:-1] if negated else path, _Level())
         if last in ("and", "or"):
-            text = _Text("logic tree", value)
+            text = Text("logic tree", value)
             level.conditions.append(
                 text.whole(lambda t: self.logic(t, "and" if last == "and" else "or", negated, 1))
             )
         elif last == "order":
-            level.order = _Text("order", value).whole(_orders)
+            level.order = Text("order", value).whole(_orders)
         elif last == "limit":
             level.limit = self.slot(_integer("limit", value))
         elif last == "offset":
@@ -213,7 +134,7 @@ class _Parser:
 
     # select
 
-    def items(self, text: "_Text", depth: int = 1) -> tuple[ColumnItem | EmbedItem, ...]:
+    def items(self, text: Text, depth: int = 1) -> tuple[ColumnItem | EmbedItem, ...]:
         if depth > MAX_DEPTH:
             raise too_much("levels of embedding", MAX_DEPTH)
         found: list[ColumnItem | EmbedItem] = []
@@ -226,7 +147,7 @@ class _Parser:
             if not text.take(","):
                 return tuple(found)
 
-    def item(self, text: "_Text", depth: int) -> ColumnItem | EmbedItem:
+    def item(self, text: Text, depth: int) -> ColumnItem | EmbedItem:
         if text.take("*"):
             return ColumnItem("*")
         spread = text.take("...")
@@ -274,11 +195,11 @@ class _Parser:
     # filters
 
     def filter(self, column: str, value: str) -> Condition:
-        text = _Text("filter", value)
+        text = Text("filter", value)
         operator, negated, quantifier = self.operator(text)
         return self.condition(column, operator, negated, quantifier, text, None)
 
-    def operator(self, text: "_Text") -> tuple[str, bool, Literal["any", "all"] | None]:
+    def operator(self, text: Text) -> tuple[str, bool, Literal["any", "all"] | None]:
         negated = text.take("not.")
         start = text.at
         match = re.compile(r"[a-z]+").match(text.text, text.at)
@@ -300,7 +221,7 @@ class _Parser:
         operator: str,
         negated: bool,
         quantifier: Literal["any", "all"] | None,
-        text: "_Text",
+        text: Text,
         ends: str | None,
     ) -> Condition:
         """The value and with it the condition. ``ends``: what ends a value in a logic tree."""
@@ -321,7 +242,7 @@ class _Parser:
         elif quantifier:
             # in a logic tree the whole array may stand in quotes
             quoted = bool(ends) and text.peek('"')
-            array = _Text(text.what, text.quoted()) if quoted else text
+            array = Text(text.what, text.quoted()) if quoted else text
             array.expect("{")
             value = array.elements("}")
             if quoted or not ends:
@@ -332,9 +253,7 @@ class _Parser:
             value = text.quoted() if text.peek('"') else text.until(ends)
         return Condition(column, operator, negated, self.slot(value), quantifier)
 
-    def logic(
-        self, text: "_Text", operator: Literal["and", "or"], negated: bool, depth: int
-    ) -> Logic:
+    def logic(self, text: Text, operator: Literal["and", "or"], negated: bool, depth: int) -> Logic:
         if depth > MAX_DEPTH:
             raise too_much("levels of logic", MAX_DEPTH)
         text.expect("(")
@@ -344,7 +263,7 @@ class _Parser:
         text.expect(")")
         return Logic(operator, negated, tuple(children))
 
-    def logic_part(self, text: "_Text", depth: int) -> Condition | Logic:
+    def logic_part(self, text: Text, depth: int) -> Condition | Logic:
         nested = re.compile(r"(not\.)?(and|or)(?=\()").match(text.text, text.at)
         if nested:
             text.at = nested.end()
@@ -356,108 +275,13 @@ class _Parser:
         return self.condition(column, operator, negated, quantifier, text, ",)")
 
 
-class _Text:
-    """A text and how far it has been read."""
-
-    def __init__(self, what: str, text: str) -> None:
-        self.what = what
-        self.text = text
-        self.at = 0
-
-    @property
-    def done(self) -> bool:
-        return self.at >= len(self.text)
-
-    @property
-    def rest(self) -> str:
-        return self.text[self.at :]
-
-    def error(self, expected: str, at: int | None = None) -> RestError:
-        return bad_syntax(self.what, self.text, (self.at if at is None else at) + 1, expected)
-
-    def whole(self, parse: "Callable[[_Text], Result]") -> Result:
-        result = parse(self)
-        self.end()
-        return result
-
-    def end(self) -> None:
-        if not self.done:
-            raise self.error("the end")
-
-    def peek(self, word: str) -> bool:
-        return self.text.startswith(word, self.at)
-
-    def take(self, word: str) -> bool:
-        if self.peek(word):
-            self.at += len(word)
-            return True
-        return False
-
-    def expect(self, word: str) -> None:
-        if not self.take(word):
-            raise self.error(f'"{word}"')
-
-    def name(self, expected: str) -> str:
-        match = _NAME.match(self.text, self.at)
-        if match is None:
-            raise self.error(expected)
-        self.at = match.end()
-        if match[1] is not None:
-            return re.sub(r"\\(.)", r"\1", match[1])
-        return match[2].strip()
-
-    def until(self, ends: str) -> str:
-        start = self.at
-        while not self.done and self.text[self.at] not in ends:
-            self.at += 1
-        return self.text[start : self.at]
-
-    def remainder(self) -> str:
-        rest, self.at = self.rest, len(self.text)
-        return rest
-
-    def quoted(self) -> str:
-        """A value in double quotes, in which a backslash keeps the next character as it is."""
-        start = self.at
-        match = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match(self.text, start)
-        if match is None:
-            raise self.error("a closing quote", start)
-        self.at = match.end()
-        return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
-
-    def elements(self, closing: str) -> list[str | None]:
-        """Values up to ``closing``, parted by commas, each maybe in quotes.
-
-        ``}`` ends an array as PostgreSQL writes it: blanks around a value do not count, and
-        NULL without quotes is null.
-        """
-        found: list[str | None] = []
-        array = closing == "}"
-        if self.take(closing):
-            return found
-        while True:
-            if self.peek('"'):
-                found.append(self.quoted())
-            else:
-                start = self.at
-                element = self.until("," + closing)
-                if array:
-                    element = element.strip()
-                    if not element or "{" in element or '"' in element:
-                        raise self.error("an element, in quotes if it is empty", start)
-                found.append(None if array and element.upper() == "NULL" else element)
-            if self.take(closing):
-                return found
-            self.expect(",")
-
-
 def _path(name: str) -> list[str]:
     """``a.b."c.d"`` as its parts."""
     parts = re.findall(r'"((?:[^"\\]|\\.)*)"|([^".]+)', name)
     return [re.sub(r"\\(.)", r"\1", quoted) or plain for quoted, plain in parts] or [name]
 
 
-def _names(text: _Text) -> tuple[str, ...]:
+def _names(text: Text) -> tuple[str, ...]:
     names = [text.name("a column")]
     while text.take(","):
         names.append(text.name("a column"))
@@ -466,7 +290,7 @@ def _names(text: _Text) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _orders(text: _Text) -> tuple[Order, ...]:
+def _orders(text: Text) -> tuple[Order, ...]:
     orders = []
     while True:
         column, relation = text.name("a column"), None

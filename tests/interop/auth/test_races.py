@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.interop.auth.servers import BASE_URL, ON_ONE_POSTGRES, Running, Setup, gatepost
-from tests.interop.auth.visitor import PASSWORD, PREFIX, signed
+from tests.interop.auth.visitor import KEPT_ALIVE, PASSWORD, PREFIX, signed
 from tests.support import Server
 
 pytestmark = ON_ONE_POSTGRES
@@ -102,7 +102,7 @@ async def race(servers: tuple[str, tuple[Running, ...]]) -> AsyncIterator[Race]:
                 httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{server.port}",
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # keeps none
-                    limits=httpx.Limits(max_connections=100),
+                    limits=httpx.Limits(max_connections=100, keepalive_expiry=KEPT_ALIVE),
                     timeout=300,
                 )
             )

@@ -10,7 +10,7 @@ _SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not belo
 _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
 _OUTSIDE = "What is outside of /api/auth is answered by Gatepost and not by the auth door."
-_OLD_CHANGE = "Change tokens without a type were made by versions before 1.4; they last an hour."
+_OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
 
 TOLERATED: Final[dict[str, dict[str, tuple[int | None, str]]]] = {

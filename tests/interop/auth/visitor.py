@@ -24,6 +24,8 @@ from tests.support import Server, wait_until
 
 PREFIX: Final = "/api/auth"
 PASSWORD: Final = "correct horse battery"
+KEPT_ALIVE: Final = 1.0
+"""Seconds after which no connection is used again: both servers close idle ones after five."""
 PAUSE: Final = 0.004  # seconds between two entries: a time belongs to one of them
 
 _ABSENT: Final = object()
@@ -117,6 +119,7 @@ class Visitor:
     unexpected: list[str] = field(default_factory=list)
     _names: Counter[str] = field(default_factory=Counter)
     _mails_read: int = 0
+    _last: float = 0  # when the connection was last used
     _connection: http.client.HTTPConnection | None = None
 
     def send(
@@ -153,6 +156,8 @@ class Visitor:
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         connection = self._connection
+        if time.time() - self._last > KEPT_ALIVE:
+            connection.close()  # and opened again by what follows
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", self.base_url.partition("://")[2])
         for key, value in headers.items():
@@ -166,6 +171,7 @@ class Visitor:
         answer = Answer(response.status, tuple(response.getheaders()), response.read())
         if response.will_close:
             connection.close()
+        self._last = time.time()
         return answer
 
     def _note(self, name: str, sent: float, answer: Any) -> None:
