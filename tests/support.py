@@ -80,7 +80,9 @@ class Server:
         return done.stdout.strip()
 
     def create(self, database: str, template: str | None = None) -> None:
-        self.sql(f'CREATE DATABASE "{database}"' + (f' TEMPLATE "{template}"' if template else ""))
+        # FILE_COPY: a small template is copied in a quarter of the time
+        clone = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
+        self.sql(f'CREATE DATABASE "{database}"{clone}')
 
     def drop(self, database: str) -> None:
         self.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')

@@ -199,7 +199,7 @@ class TestDev:
         with dev(project, DATABASE_URL=empty_url, GATEPOST_SERVICE_KEYS=keys) as running:
             users = f"{running.url}/rest/v1/users"
             assert httpx.get(users, headers={"apikey": KEYS["reader"]}).json() == []
-            assert not (project / ".gatepost").exists()
+            assert not (project / ".gatepost" / "service-key").exists()
             assert "GATEPOST_SERVICE_KEYS" in running.line("Service key")
 
     def test_dotenv_is_read_and_the_environment_wins(self, project: Path, empty_url: str) -> None:

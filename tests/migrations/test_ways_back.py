@@ -30,6 +30,8 @@ SAMPLES = {
     "timestamp with time zone": "now() + interval '7 days'",
     "boolean": "true",
     "uuid": "gen_random_uuid()",
+    "integer": "1",
+    "bigint": "1",
 }
 
 
