@@ -18,7 +18,7 @@ from app.auth.addresses import client_address
 from app.auth.call import PREFIX, Auth, Call
 from app.auth.cookies import Cookies, Signer
 from app.auth.cors import Cors
-from app.auth.endpoints import Endpoint, route
+from app.auth.endpoints import PATHS, Endpoint, route
 from app.auth.errors import AuthError
 from app.auth.mail import Mail
 from app.auth.origins import Origins
@@ -97,12 +97,10 @@ class AuthDoor:
             answer = AuthError(503, message="The database cannot be reached").response()
             answer.headers.update(RETRY_AFTER)
         except DatabaseError as error:
-            # the schema refused what passed every check here, a NUL byte for example
-            if error.sqlstate[:2] not in ("22", "23"):
+            # the schema refused what passed every check here: a NUL byte, or a limit of its own
+            if error.sqlstate[:2] not in ("22", "23", "54"):
                 raise
-            answer = AuthError(
-                400, message="The request holds a value that cannot be kept"
-            ).response()
+            answer = AuthError(400, "BAD_REQUEST", "A value cannot be kept").response()
         if not isinstance(answer, Response):
             headers = {"content-type": _JSON}
             answer = Response(msgspec.json.encode(answer), 200, headers)
@@ -115,7 +113,7 @@ class AuthDoor:
     async def _run(self, request: Request, call: Call) -> Any:
         # as it was sent: an encoded slash parts nothing
         path = request.scope["raw_path"].decode("latin-1").removeprefix(PREFIX)
-        await self._limiter.check(call.address, path)
+        await self._limiter.check(call.address, path, known=path in PATHS)
         found = route(request.method, path)
         if found is None:
             raise AuthError(404, bare=True)

@@ -179,6 +179,8 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
 }
 
 _PLAIN: Final = {key: e for key, e in ENDPOINTS.items() if ":" not in key[1]}
+PATHS: Final = frozenset(path for _, path in _PLAIN)
+"""The paths without a parameter."""
 _WITH_PARAMETER: Final = [
     (method, *path.split("/:"), endpoint)
     for (method, path), endpoint in ENDPOINTS.items()

@@ -3,7 +3,8 @@
 Source: Better Auth 1.7. A key counts the requests let through, each less than a window after the
 one before it; a refused request does not count. In database mode the strict rules are kept in
 rate_limits, exact across processes and shared with a Better Auth server; the general rule, under
-which get-session falls, is always counted in memory and costs the database nothing.
+which get-session falls, is always counted in memory and costs the database nothing. So is a path
+that is no endpoint's: anybody can make those up, and as long as they like.
 """
 
 import math
@@ -19,6 +20,8 @@ from app.statements import rate_limits
 
 _KEPT: Final = 100_000
 """Keys in memory; the oldest go first."""
+_PATH_LENGTH: Final = 100
+"""Of a path that is no endpoint's, what counts as the same path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,17 @@ class RateLimiter:
         self._database = database
         self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    async def check(self, address: str | None, path: str) -> None:
-        """Count a request. Raises TooManyRequestsError when it is one too many."""
+    async def check(self, address: str | None, path: str, *, known: bool) -> None:
+        """Count a request; ``known``: an endpoint has this very path.
+
+        Raises TooManyRequestsError when it is one too many.
+        """
         if self._mode == "off":
             return
-        key = f"{address or 'no-trusted-ip'}|{path}"
+        key = f"{address or 'no-trusted-ip'}|{path if known else path[:_PATH_LENGTH]}"
         moment = time.time_ns() // 1_000_000
         rule = next((r for starts, r in _STRICT if path.startswith(starts)), None)
-        if rule is None or self._mode == "memory":
+        if rule is None or not known or self._mode == "memory":
             last = self._take(key, moment, rule or _GENERAL)
         else:
             last = await self._take_shared(key, moment, rule)

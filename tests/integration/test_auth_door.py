@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+import asyncpg
 import httpx
 import pytest
 from aiosmtpd.controller import Controller
@@ -195,3 +197,29 @@ async def test_sign_ins_do_not_hold_up_who_is_signed_in(database_url: str) -> No
         assert not all(task.done() for task in waiting)
         statuses = [answer.status_code for answer in await asyncio.gather(*waiting)]
         assert statuses == [200, 401] * 8
+
+
+async def test_paths_that_are_made_up_fill_no_table(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async with gatepost(database_url, GATEPOST_RATE_LIMIT="database") as client:
+        noise = secrets.token_hex(6000)  # longer than any index takes
+        for path in (noise, noise[:50], noise + "x"):
+            answer = await client.post(f"/api/auth/sign-in/{path}", json={})
+            assert (answer.status_code, answer.content) == (404, b"")
+        assert await db.fetchval("SELECT count(*) FROM rate_limits") == 0
+        statuses = [
+            (await client.post("/api/auth/sign-in/email", json=ANN)).status_code for _ in range(4)
+        ]
+        assert statuses == [401, 401, 401, 429]
+        assert await db.fetchval("SELECT count FROM rate_limits") == 3
+        # and what is made up is limited all the same
+        again = [await client.post(f"/api/auth/sign-in/{noise}y", json={}) for _ in range(2)]
+        assert [answer.status_code for answer in again] == [404, 429]
+
+
+async def test_a_text_the_database_cannot_keep(database_url: str) -> None:
+    async with gatepost(database_url) as client:
+        await client.post("/api/auth/sign-up/email", json=ANN)
+        answer = await client.post("/api/auth/update-user", json={"name": "\0"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
