@@ -5,6 +5,7 @@ rate limit, route, body, origin, fields, forms of other sites, session, callback
 """
 
 import json
+import logging
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -29,6 +30,7 @@ from app.database import Database, DatabaseError, DatabaseUnavailableError
 from app.http.errors import RETRY_AFTER
 from app.settings import AuthSettings
 
+_log = logging.getLogger("gatepost.auth")
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 _URLS: Final = (
@@ -94,13 +96,14 @@ class AuthDoor:
             if isinstance(error, TooManyRequestsError):
                 answer.headers["x-retry-after"] = str(error.retry_after)
         except DatabaseUnavailableError:
-            answer = AuthError(503, message="The database cannot be reached").response()
-            answer.headers.update(RETRY_AFTER)
+            answer = _unavailable("The database cannot be reached")
         except DatabaseError as error:
-            # the schema refused what passed every check here: a NUL byte, or a limit of its own
-            if error.sqlstate[:2] not in ("22", "23", "54"):
-                raise
-            answer = AuthError(400, "BAD_REQUEST", "A value cannot be kept").response()
+            if error.sqlstate[:2] in ("22", "23", "54"):
+                # it refused what passed every check here: a NUL byte, or a limit of its own
+                answer = AuthError(400, "BAD_REQUEST", "A value cannot be kept").response()
+            else:
+                _log.error("the database refused a statement: %s", error)
+                answer = _unavailable("The database is not as it should be")
         if not isinstance(answer, Response):
             headers = {"content-type": _JSON}
             answer = Response(msgspec.json.encode(answer), 200, headers)
@@ -206,6 +209,12 @@ class AuthDoor:
         if value and "Max-Age=0" not in line:
             response.headers["set-auth-token"] = unquote(value)
             response.headers["access-control-expose-headers"] = "set-auth-token"
+
+
+def _unavailable(message: str) -> Response:
+    response = AuthError(503, message=message).response()
+    response.headers.update(RETRY_AFTER)
+    return response
 
 
 async def _body(request: Request, endpoint: Endpoint) -> Any:

@@ -218,6 +218,19 @@ async def test_paths_that_are_made_up_fill_no_table(
         assert [answer.status_code for answer in again] == [404, 429]
 
 
+async def test_a_table_that_is_missing_is_503_and_not_signed_out(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async with gatepost(database_url) as client:
+        await client.post("/api/auth/sign-up/email", json=ANN)
+        await db.execute("ALTER TABLE sessions RENAME TO elsewhere")
+        answer = await client.get("/api/auth/get-session")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "set-cookie" not in answer.headers
+        await db.execute("ALTER TABLE elsewhere RENAME TO sessions")
+        assert (await client.get("/api/auth/get-session")).json()["user"]["name"] == "Ann"
+
+
 async def test_a_text_the_database_cannot_keep(database_url: str) -> None:
     async with gatepost(database_url) as client:
         await client.post("/api/auth/sign-up/email", json=ANN)

@@ -90,7 +90,11 @@ TOLERATED: Final[dict[str, dict[str, tuple[int | None, str]]]] = {
         "under the general rule": (
             None,
             "The general rule is counted in memory: reading a session costs no write.",
-        )
+        ),
+        "no endpoint's path": (
+            None,
+            "What is no endpoint's path is counted in memory: anybody can fill a table with those.",
+        ),
     },
 }
 """By scenario and entry: the status that Gatepost gives instead, and the reason."""
