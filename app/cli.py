@@ -256,6 +256,7 @@ def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
         http="httptools",
         lifespan="on",
         access_log=False,
+        proxy_headers=False,  # an address counts only as app/auth/addresses.py takes it
         log_config=None,
         timeout_graceful_shutdown=_GRACE,
     )

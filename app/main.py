@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from app.auth.call import PREFIX as AUTH_PREFIX
+from app.auth.call import PREFIX as AUTH
 from app.auth.door import AuthDoor
 from app.database import Database
 from app.http.errors import on_http_exception
@@ -20,7 +21,7 @@ from app.http.log import configure_logging
 from app.http.middleware import RequestMiddleware
 from app.operations.health import Health
 from app.rest.door import RestDoor
-from app.rest.exchange import PREFIX
+from app.rest.exchange import PREFIX as REST
 from app.settings import Settings, SettingsError
 
 
@@ -42,29 +43,32 @@ def create_app(settings: Settings) -> Starlette:
                 await auth.close()
             await database.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/livez", _alive),
             Route("/readyz", health.ready),
             Route("/metrics", _metrics),
-            Route(PREFIX, rest),
-            Route(PREFIX + "/{relation:path}", rest),
-            *(
-                [Route(AUTH_PREFIX, auth), Route(AUTH_PREFIX + "/{path:path}", auth)]
-                if auth
-                else []
-            ),
         ],
-        middleware=[
-            Middleware(
-                RequestMiddleware,
-                timeout=settings.request_timeout,
-                max_body=settings.max_body,
-            )
-        ],
-        exception_handlers={HTTPException: on_http_exception},
         lifespan=lifespan,
     )
+    doors = {REST: rest} | ({AUTH: auth} if auth else {})
+    router = ExceptionMiddleware(app.router, {HTTPException: on_http_exception})
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        # before the router, which would try its patterns one by one
+        if scope["type"] == "http":
+            path = scope["path"]
+            for prefix, door in doors.items():
+                if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+                    await door(scope, receive, send)
+                    return
+        await router(scope, receive, send)
+
+    # by hand: Starlette's own stack begins with a layer that answers every error before ours can
+    app.middleware_stack = RequestMiddleware(
+        dispatch, timeout=settings.request_timeout, max_body=settings.max_body
+    )
+    return app
 
 
 async def _alive(_: Request) -> Response:

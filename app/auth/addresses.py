@@ -7,6 +7,7 @@ bits, which is what one subscriber has.
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import AF_INET, inet_pton
 
 Network = IPv4Network | IPv6Network
 
@@ -15,8 +16,7 @@ def client_address(forwarded: Sequence[str], proxies: Sequence[Network]) -> str 
     """The address as it is stored and counted, or None when nothing tells it."""
     hops = [hop.strip() for hop in ",".join(forwarded).split(",")]
     if not proxies:
-        address = _parsed(hops[0]) if len(hops) == 1 else None
-        return _normal(address) if address else None
+        return _address(hops[0]) if len(hops) == 1 else None
     for hop in filter(None, reversed(hops)):
         address = _parsed(hop)
         if address is None:
@@ -24,6 +24,15 @@ def client_address(forwarded: Sequence[str], proxies: Sequence[Network]) -> str 
         if not any(address in network for network in proxies):
             return _normal(address)
     return None
+
+
+def _address(text: str) -> str | None:
+    try:
+        inet_pton(AF_INET, text)  # which takes the one form that is normal, and quickly
+    except (OSError, ValueError):
+        address = _parsed(text)
+        return _normal(address) if address else None
+    return text
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

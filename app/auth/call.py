@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from app.auth.cookies import Cookies
+from app.auth.lookups import Lookups
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
@@ -26,6 +27,7 @@ class Auth:
 
     settings: AuthSettings
     database: Database
+    lookups: Lookups
     cookies: Cookies
     origins: Origins
     passwords: Passwords

@@ -5,12 +5,11 @@ secret in padded standard Base64; the whole is percent-encoded. A signature that
 the same as no cookie.
 """
 
-import base64
+import binascii
 import hmac
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 _SIGNATURE_LENGTH: Final = 44
 
@@ -37,8 +36,8 @@ class Signer:
 
 
 def _signature(key: bytes, value: str) -> str:
-    digest = hmac.new(key, value.encode("utf-8", "surrogatepass"), sha256).digest()
-    return base64.b64encode(digest).decode()
+    digest = hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256")
+    return binascii.b2a_base64(digest, newline=False).decode()
 
 
 def parse(header: str) -> dict[str, str]:
@@ -57,6 +56,8 @@ def parse(header: str) -> dict[str, str]:
 
 def _decoded(value: str) -> str:
     try:
+        if value.isascii():
+            return unquote_to_bytes(value).decode()  # the same, and sooner
         return unquote(value, errors="strict")
     except UnicodeDecodeError:
         return value
@@ -109,6 +110,21 @@ class Cookies:
 
     def cleared(self, name: str) -> str:
         return f"{name}=; Max-Age=0{self._attributes}"
+
+    def has_copy(self, jar: dict[str, str]) -> bool:
+        """Whether the request has a copy of its session in a cookie."""
+        return any(name.startswith(self.session_data) for name in jar)
+
+    def take_bearer(self, jar: dict[str, str], authorization: str) -> None:
+        """``Bearer token.signature`` stands for the session cookie; a bare token does not, for who
+        reads the table would be everybody."""
+        scheme, _, given = authorization.partition(" ")
+        token = given.strip()
+        if scheme.lower() != "bearer" or not token:
+            return
+        token = unquote(token) if "%" in token else token
+        if self._signer.verify(token) is not None:
+            jar[self.session_token] = token
 
     def signed(self, jar: dict[str, str], name: str) -> str | None:
         """The value of a signed cookie of the request."""

@@ -4,6 +4,8 @@ Better Auth leaves CORS to the application; a browser client on another origin c
 Source: Fetch Standard, "CORS protocol".
 """
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +13,7 @@ from app.auth.origins import Origins
 
 _METHODS = "GET, POST"
 _MAX_AGE = "600"
+_VARY: Final = (b"vary", b"Origin")
 
 
 class Cors:
@@ -22,7 +25,11 @@ class Cors:
     def preflight(self, request: Request) -> Response | None:
         """The answer to a preflight request; None for every other request."""
         wanted = request.headers.get("access-control-request-method")
-        if request.method != "OPTIONS" or not wanted or not self._trusted(request):
+        if (
+            request.method != "OPTIONS"
+            or not wanted
+            or not self._trusts(request.headers.get("origin"))
+        ):
             return None
         headers = {
             "access-control-allow-methods": _METHODS,
@@ -36,14 +43,19 @@ class Cors:
 
     def allow(self, request: Request, response: Response) -> None:
         """Add what a browser asks for; Vary in any case, for caches."""
-        response.headers.append("vary", "Origin")
-        origin = self._trusted(request)
-        if origin:
-            response.headers["access-control-allow-origin"] = origin
-            response.headers["access-control-allow-credentials"] = "true"
+        response.headers.raw.extend(self.headers(request.headers.get("origin")))
 
-    def _trusted(self, request: Request) -> str | None:
-        origin = request.headers.get("origin")
+    def headers(self, origin: str | None) -> list[tuple[bytes, bytes]]:
+        """What ``allow`` adds for a request from ``origin``."""
+        if origin is None or not self._trusts(origin):
+            return [_VARY]
+        return [
+            _VARY,
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+        ]
+
+    def _trusts(self, origin: str | None) -> bool:
         if not origin or origin in ("null", self._origins.own):
-            return None
-        return origin if self._origins.trusts(origin) else None
+            return False
+        return self._origins.trusts(origin)

@@ -21,9 +21,11 @@ from app.auth.cookies import Cookies, Signer
 from app.auth.cors import Cors
 from app.auth.endpoints import PATHS, Endpoint, route
 from app.auth.errors import AuthError
+from app.auth.lookups import Lookups
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
+from app.auth.plain import PlainGetSession
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.tokens import MailTokens
 from app.database import Database, DatabaseError, DatabaseUnavailableError
@@ -45,15 +47,14 @@ class AuthDoor:
     """Answers everything below ``/api/auth``."""
 
     def __init__(self, database: Database, settings: AuthSettings) -> None:
-        signer = Signer(settings.secrets)
         self._settings = settings
         self._limiter = RateLimiter(settings.rate_limit, database)
-        self._signer = signer
         self.auth = Auth(
             settings=settings,
             database=database,
+            lookups=Lookups(database),
             cookies=Cookies(
-                signer,
+                Signer(settings.secrets),
                 prefix=settings.cookie_prefix,
                 secure=settings.secure_cookies,
                 domain=settings.cookie_domain,
@@ -65,12 +66,15 @@ class AuthDoor:
             mail=Mail(settings.mail),
         )
         self._cors = Cors(self.auth.origins)
+        self._plain = PlainGetSession(self.auth, self._limiter, self._cors)
 
     async def close(self) -> None:
         await self.auth.mail.close()
         self.auth.passwords.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if await self._plain(scope, send):
+            return
         request = Request(scope, receive)
         response = self._cors.preflight(request) or await self._answer(request)
         self._cors.allow(request, response)
@@ -116,7 +120,8 @@ class AuthDoor:
     async def _run(self, request: Request, call: Call) -> Any:
         # as it was sent: an encoded slash parts nothing
         path = request.scope["raw_path"].decode("latin-1").removeprefix(PREFIX)
-        await self._limiter.check(call.address, path, known=path in PATHS)
+        if "counted" not in request.scope["state"]:
+            await self._limiter.check(call.address, path, known=path in PATHS)
         found = route(request.method, path)
         if found is None:
             raise AuthError(404, bare=True)
@@ -127,7 +132,7 @@ class AuthDoor:
             if "cookie" in request.headers:
                 self._check_origin(request)
             self._check_urls(call)
-        self._take_bearer(request, call)
+        self.auth.cookies.take_bearer(call.jar, request.headers.get("authorization", ""))
         self._check_fields(call, endpoint)
         if endpoint.from_forms and "cookie" not in request.headers:
             self._check_form(request)
@@ -181,17 +186,6 @@ class AuthDoor:
                 raise AuthError(400, message=f"Invalid {label}: expected a string")
             if not self.auth.origins.trusts(url, relative=True):
                 raise AuthError(403, code)
-
-    def _take_bearer(self, request: Request, call: Call) -> None:
-        """``Authorization: Bearer token.signature`` stands for the session cookie; a bare token
-        does not, for who reads the table would be everybody."""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        token = given.strip()
-        if scheme.lower() != "bearer" or not token:
-            return
-        token = unquote(token) if "%" in token else token
-        if self._signer.verify(token) is not None:
-            call.jar[self.auth.cookies.session_token] = token
 
     def _check_fields(self, call: Call, endpoint: Endpoint) -> None:
         if endpoint.body is not None:

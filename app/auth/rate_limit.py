@@ -62,16 +62,29 @@ class RateLimiter:
         """
         if self._mode == "off":
             return
-        key = f"{address or 'no-trusted-ip'}|{path if known else path[:_PATH_LENGTH]}"
-        moment = time.time_ns() // 1_000_000
-        rule = next((r for starts, r in _STRICT if path.startswith(starts)), None)
-        if rule is None or not known or self._mode == "memory":
-            last = self._take(key, moment, rule or _GENERAL)
-        else:
-            last = await self._take_shared(key, moment, rule)
+        path = path if known else path[:_PATH_LENGTH]
+        rule = next((r for starts, r in _STRICT if path.startswith(starts)), _GENERAL)
+        if rule is _GENERAL or not known or self._mode == "memory":
+            self._count(address, path, rule)
+            return
+        key, moment = _key(address, path), _now()
+        last = await self._take_shared(key, moment, rule)
         if last is not None:
-            window = (rule or _GENERAL).window
-            raise TooManyRequestsError(max(1, math.ceil((last + window * 1000 - moment) / 1000)))
+            raise _refusal(last, moment, rule)
+
+    def count(self, address: str | None, path: str) -> None:
+        """Count a request under the general rule, which takes no statement.
+
+        Raises TooManyRequestsError when it is one too many.
+        """
+        if self._mode != "off":
+            self._count(address, path, _GENERAL)
+
+    def _count(self, address: str | None, path: str, rule: Rule) -> None:
+        moment = _now()
+        last = self._take(_key(address, path), moment, rule)
+        if last is not None:
+            raise _refusal(last, moment, rule)
 
     def _take(self, key: str, moment: int, rule: Rule) -> int | None:
         """None when the request is let through, else when the last one was (milliseconds)."""
@@ -92,3 +105,16 @@ class RateLimiter:
             return None
         rows = await self._database.fetch(rate_limits.look, key)
         return rows[0]["last_request"] if rows else moment
+
+
+def _key(address: str | None, path: str) -> str:
+    return f"{address or 'no-trusted-ip'}|{path}"
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _refusal(last: int, moment: int, rule: Rule) -> TooManyRequestsError:
+    left = last + rule.window * 1000 - moment
+    return TooManyRequestsError(max(1, math.ceil(left / 1000)))

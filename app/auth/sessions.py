@@ -53,12 +53,9 @@ async def find(call: Call, *, may_write: bool = True) -> Current | None:
 
 
 async def _by_token(call: Call, token: str) -> Current | None:
-    if "\0" in token:
+    row = await call.auth.lookups.find(token)
+    if row is None:
         return None
-    rows = await call.database.fetch(sessions.find, token)
-    if not rows:
-        return None
-    row = rows[0]
     return Current(row, {name: row[f"user.{name}"] for name in users_.columns})
 
 

@@ -4,6 +4,7 @@ The path without its query, and no header but the request id: both can carry sec
 path of a password reset, of which the token is left out.
 """
 
+import asyncio
 import logging
 import re
 from datetime import UTC, datetime
@@ -14,24 +15,32 @@ from starlette.types import Scope
 
 _access = logging.getLogger("gatepost.access")
 _TOKEN: Final = re.compile(r"(/reset-password/).+", re.DOTALL)
+_lines: Final[list[bytes]] = []
+"""Of the answers in one turn of the loop: they are written together."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def access_log(scope: Scope, status: int, elapsed: float) -> None:
     """Log one answered request; ``elapsed`` in seconds. ``status`` 0: the client went away."""
-    if not _access.isEnabledFor(logging.INFO):
-        return
     state = scope["state"]
+    path = scope["path"]
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "time": datetime.now(UTC),
         "request": state["request_id"],
         "method": scope["method"],
-        "path": _TOKEN.sub(r"\1:token", scope["path"]),
+        "path": _TOKEN.sub(r"\1:token", path) if "/reset-password/" in path else path,
         "status": status,
         "ms": round(elapsed * 1000, 2),
         "key": state.get("key_name"),
     }
-    _access.info("%s", _encode(line).decode())
+    _lines.append(_encode(line))
+    if len(_lines) == 1:
+        asyncio.get_running_loop().call_soon(_write)
+
+
+def _write() -> None:
+    _access.info("%s", b"\n".join(_lines).decode())
+    _lines.clear()
 
 
 def configure_logging() -> None:

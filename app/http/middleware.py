@@ -8,8 +8,9 @@ import asyncio
 import logging
 import re
 import time
+from functools import cache
+from random import getrandbits
 from typing import Any, Final
-from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
@@ -80,8 +81,9 @@ class RequestMiddleware:
             elapsed = time.perf_counter() - started
             door = _door(scope["path"])
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            _requests.labels(door, method, str(status or "none")).inc()
-            _seconds.labels(door).observe(elapsed)
+            count, seconds = _metrics(door, method, status)
+            count.inc()
+            seconds.observe(elapsed)
             access_log(scope, status, elapsed)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -103,9 +105,16 @@ class RequestMiddleware:
         return limited
 
 
+@cache
+def _metrics(door: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(door, method, str(status or "none")), _seconds.labels(door)
+
+
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value.decode()
+    return f"{getrandbits(128):032x}"
 
 
 def _door(path: str) -> str:

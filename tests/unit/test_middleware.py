@@ -87,10 +87,12 @@ async def test_the_access_log_has_no_query(
     caplog.set_level(logging.INFO, "gatepost.access")
     async with client() as http:
         await http.post("/echo?token=eq.hidden", headers={"apikey": "hidden"})
+        await asyncio.sleep(0)  # the lines of one turn of the loop are written together
         line = json.loads(caplog.messages[-1])
         assert (line["method"], line["path"], line["status"]) == ("POST", "/echo", 200)
-        assert line["time"].endswith("+00:00")
+        assert line["time"].endswith("Z")
         await http.get("/api/auth/reset-password/hidden")
+        await asyncio.sleep(0)
     line = json.loads(caplog.messages[-1])
     assert line["path"] == "/api/auth/reset-password/:token"
     assert "hidden" not in caplog.text
