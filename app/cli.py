@@ -7,6 +7,7 @@ time; 5 a migration failed; 6 `migrate --status` found pending ones; 7 `doctor` 
 
 import asyncio
 import errno
+import gc
 import os
 import secrets
 import signal
@@ -260,6 +261,8 @@ def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
         log_config=None,
         timeout_graceful_shutdown=_GRACE,
     )
+    gc.collect()
+    gc.freeze()  # what the imports made stays, and collections need not look at it
     _Server(config, welcome).run([listener])
 
 

@@ -66,7 +66,10 @@ def create_app(settings: Settings) -> Starlette:
 
     # by hand: Starlette's own stack begins with a layer that answers every error before ours can
     app.middleware_stack = RequestMiddleware(
-        dispatch, timeout=settings.request_timeout, max_body=settings.max_body
+        dispatch,
+        timeout=settings.request_timeout,
+        max_body=settings.max_body,
+        quick=auth.quick if auth else None,
     )
     return app
 

@@ -25,7 +25,7 @@ from app.auth.lookups import Lookups
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
-from app.auth.plain import PlainGetSession
+from app.auth.plain import Answer, PlainGetSession
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.tokens import MailTokens
 from app.database import Database, DatabaseError, DatabaseUnavailableError
@@ -73,12 +73,21 @@ class AuthDoor:
         self.auth.passwords.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if await self._plain(scope, send):
-            return
         request = Request(scope, receive)
         response = self._cors.preflight(request) or await self._answer(request)
         self._cors.allow(request, response)
         await response(scope, receive, send)
+
+    async def quick(self, scope: Scope) -> Answer | None:
+        """The answer to a plain get-session; None for every other request."""
+        try:
+            return await self._plain(scope)
+        except (DatabaseError, DatabaseUnavailableError) as error:
+            answer = _broken(error)
+            answer.headers.update(sessions.NOT_KEPT)
+            self._cors.allow(Request(scope), answer)
+            del answer.headers["content-length"]
+            return answer.status_code, answer.raw_headers, bytes(answer.body)
 
     async def _answer(self, request: Request) -> Response:
         call = Call(
@@ -99,15 +108,8 @@ class AuthDoor:
             answer = error.response()
             if isinstance(error, TooManyRequestsError):
                 answer.headers["x-retry-after"] = str(error.retry_after)
-        except DatabaseUnavailableError:
-            answer = _unavailable("The database cannot be reached")
-        except DatabaseError as error:
-            if error.sqlstate[:2] in ("22", "23", "54"):
-                # it refused what passed every check here: a NUL byte, or a limit of its own
-                answer = AuthError(400, "BAD_REQUEST", "A value cannot be kept").response()
-            else:
-                _log.error("the database refused a statement: %s", error)
-                answer = _unavailable("The database is not as it should be")
+        except (DatabaseError, DatabaseUnavailableError) as error:
+            answer = _broken(error)
         if not isinstance(answer, Response):
             headers = {"content-type": _JSON}
             answer = Response(msgspec.json.encode(answer), 200, headers)
@@ -203,6 +205,16 @@ class AuthDoor:
         if value and "Max-Age=0" not in line:
             response.headers["set-auth-token"] = unquote(value)
             response.headers["access-control-expose-headers"] = "set-auth-token"
+
+
+def _broken(error: DatabaseError | DatabaseUnavailableError) -> Response:
+    if isinstance(error, DatabaseUnavailableError):
+        return _unavailable("The database cannot be reached")
+    if error.sqlstate[:2] in ("22", "23", "54"):
+        # it refused what passed every check here: a NUL byte, or a limit of its own
+        return AuthError(400, "BAD_REQUEST", "A value cannot be kept").response()
+    _log.error("the database refused a statement: %s", error)
+    return _unavailable("The database is not as it should be")
 
 
 def _unavailable(message: str) -> Response:

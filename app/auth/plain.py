@@ -1,4 +1,4 @@
-"""GET /get-session of the plain kind, answered from the bare ASGI scope before the router.
+"""GET /get-session of the plain kind, answered from the bare ASGI scope.
 
 Every request of every user asks it, so what it need not do is left out; the answer is the one that
 the door's endpoint gives. What is not plain is the endpoint's: a query, a session that is over or
@@ -8,27 +8,27 @@ due for a refresh, one too many requests, a copy of the session in a cookie.
 from typing import Final
 
 import msgspec
-from starlette.types import Scope, Send
+from starlette.types import Scope
 
 from app.auth import cookies, wire
 from app.auth.addresses import client_address
 from app.auth.call import PREFIX, Auth, now, seconds
 from app.auth.cors import Cors
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
-from app.database import DatabaseError, DatabaseUnavailableError
+from app.auth.sessions import NOT_KEPT
 
 _PATH: Final = "/get-session"
 _RAW_PATH: Final = (PREFIX + _PATH).encode()
-_HEADERS: Final = (
+_HEADERS: Final = [
     (b"content-type", b"application/json"),
-    (b"cache-control", b"no-store"),
-    (b"pragma", b"no-cache"),
-)
+    *((name.encode(), value.encode()) for name, value in NOT_KEPT.items()),
+]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class PlainGetSession:
-    """Answers, or says that it did not."""
+    """Answers with status, headers and body, or with None when the endpoint has to."""
 
     def __init__(self, auth: Auth, limiter: RateLimiter, cors: Cors) -> None:
         self._auth = auth
@@ -39,16 +39,15 @@ class PlainGetSession:
         self._left_when_due = seconds(settings.session_expires_in - settings.session_update_age)
         self._deferred = settings.defer_session_refresh
 
-    async def __call__(self, scope: Scope, send: Send) -> bool:
-        """Whether it answered. A request that it counted against the limits and did not answer is
-        marked as counted."""
+    async def __call__(self, scope: Scope) -> Answer | None:
+        """Raises DatabaseError or DatabaseUnavailableError."""
         if (
             scope["raw_path"] != _RAW_PATH
             or scope["method"] != "GET"
             or scope["query_string"]
             or self._deferred
         ):
-            return False
+            return None
         cookie, authorization, origin = "", None, None
         forwarded: list[str] = []
         for name, value in scope["headers"]:
@@ -66,32 +65,17 @@ class PlainGetSession:
         if authorization:
             names.take_bearer(jar, authorization)
         if names.has_copy(jar):
-            return False
+            return None
         try:
             self._limiter.count(client_address(forwarded, self._proxies), _PATH)
         except TooManyRequestsError:
-            return False
-        scope["state"]["counted"] = True
+            return None
+        scope["state"]["counted"] = True  # so that the endpoint does not count it again
         body = b"null"
         token = names.signed(jar, names.session_token)
         if token is not None:
-            try:
-                row = await self._auth.lookups.find(token)
-            except (DatabaseError, DatabaseUnavailableError):
-                return False
+            row = await self._auth.lookups.find(token)
             if row is None or row["expires_at"] - self._left_when_due <= now():
-                return False
+                return None
             body = _encode({"session": wire.session(row), "user": wire.user(row, "user.")})
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    *_HEADERS,
-                    (b"content-length", b"%d" % len(body)),
-                    *self._cors.headers(origin),
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
-        return True
+        return 200, [*_HEADERS, *self._cors.headers(origin)], body

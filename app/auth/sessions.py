@@ -5,7 +5,7 @@ UPDATE of the row as it was read, so it never brings back what was revoked.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.auth import wire
 from app.auth.call import Call, Current, now, seconds
@@ -14,6 +14,8 @@ from app.schema import new_token
 from app.schema import users as users_
 from app.statements import sessions
 
+NOT_KEPT: Final = {"cache-control": "no-store", "pragma": "no-cache"}
+"""What tells caches to leave an answer with a session alone."""
 _LISTED = 100
 _REMEMBERED_FOR_A_DAY = 24 * 3600
 
@@ -82,7 +84,7 @@ async def start(call: Call, user_id: Any, *, remember: bool = True) -> Mapping[s
 
 async def get_session(call: Call) -> Any:
     """GET (and with deferred refresh POST) /get-session."""
-    call.headers_out |= {"cache-control": "no-store", "pragma": "no-cache"}
+    call.headers_out |= NOT_KEPT
     deferred = call.settings.defer_session_refresh
     if call.method == "POST" and not deferred:
         raise AuthError(405, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED")
