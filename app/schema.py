@@ -222,6 +222,36 @@ class RateLimitChanges(msgspec.Struct, frozen=True, kw_only=True):
     last_request: Int64 | UnsetType = UNSET
 
 
+class Purge(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of ``purges`` as selected. Times are UTC."""
+
+    name: str
+    relation: str | None
+    next_page: Int64
+    leased_until: datetime | None
+    finished_at: datetime | None
+
+
+class NewPurge(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of ``purges`` as inserted."""
+
+    name: str
+    relation: str | UnsetType | None = UNSET
+    next_page: Int64 | UnsetType = UNSET
+    leased_until: datetime | UnsetType | None = UNSET
+    finished_at: datetime | UnsetType | None = UNSET
+
+
+class PurgeChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change in the row of ``purges``."""
+
+    name: str | UnsetType = UNSET
+    relation: str | UnsetType | None = UNSET
+    next_page: Int64 | UnsetType = UNSET
+    leased_until: datetime | UnsetType | None = UNSET
+    finished_at: datetime | UnsetType | None = UNSET
+
+
 _LETTERS: Final = (string.ascii_letters + string.digits).encode()
 _LETTER: Final = bytes(_LETTERS[byte % 62] for byte in range(256))
 _UNEVEN: Final = bytes(range(248, 256))  # 248 is 4 × 62: above it some letters would come oftener
@@ -347,12 +377,21 @@ rate_limits: Final = Relation(
     unique=(("id",), ("key",)),
 )
 
+purges: Final = Relation(
+    table=Table("purges"),
+    row=Purge,
+    new=NewPurge,
+    changes=PurgeChanges,
+    defaults={"next_page": "0"},
+    unique=(("name",),),
+)
+
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
     {relation.name: relation for relation in (users, sessions, accounts, verifications)}
 )
 """The tables that the REST door serves."""
 
-TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits)
+TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits, purges)
 """All of them."""
 
 SECRETS: Final[frozenset[str]] = frozenset(

@@ -185,6 +185,77 @@ COMMENT ON CONSTRAINT accounts_times_finite ON public.accounts IS 'infinity is n
 
 
 --
+-- Name: purges; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.purges (
+    name text NOT NULL COLLATE pg_catalog."C",
+    relation text COLLATE pg_catalog."C",
+    next_page bigint DEFAULT 0 NOT NULL,
+    leased_until timestamp(3) with time zone,
+    finished_at timestamp(3) with time zone,
+    CONSTRAINT purges_next_page_not_negative CHECK ((next_page >= 0)),
+    CONSTRAINT purges_times_finite CHECK ((isfinite(leased_until) AND isfinite(finished_at)))
+);
+
+
+--
+-- Name: TABLE purges; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.purges IS 'Who deletes expired rows, and how far that is. One row; written by the service and by gatepost purge, once a chunk of pages. It may be deleted: the next pass makes it again.';
+
+
+--
+-- Name: COLUMN purges.name; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.purges.name IS 'What is purged: expired. Written once, by the first pass.';
+
+
+--
+-- Name: COLUMN purges.relation; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.purges.relation IS 'The table that the pass under way has come to, or null between passes. Written with each chunk.';
+
+
+--
+-- Name: COLUMN purges.next_page; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.purges.next_page IS 'The page of that table where the pass goes on, by whoever does. Written with each chunk.';
+
+
+--
+-- Name: COLUMN purges.leased_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.purges.leased_until IS 'Until when nobody else may go on, UTC, in milliseconds, or null. Its holder knows itself by it. Written with each chunk, by the database''s clock.';
+
+
+--
+-- Name: COLUMN purges.finished_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.purges.finished_at IS 'When the last pass had been through every table, UTC, in milliseconds, or null before the first. Written at its end, by the database''s clock.';
+
+
+--
+-- Name: CONSTRAINT purges_next_page_not_negative ON purges; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT purges_next_page_not_negative ON public.purges IS 'Pages are counted from 0.';
+
+
+--
+-- Name: CONSTRAINT purges_times_finite ON purges; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT purges_times_finite ON public.purges IS 'infinity is no time in JSON or in most languages, and would be a lease without an end.';
+
+
+--
 -- Name: rate_limits; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -564,6 +635,21 @@ COMMENT ON CONSTRAINT accounts_provider_id_account_id_key ON public.accounts IS 
 
 
 --
+-- Name: purges purges_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.purges
+    ADD CONSTRAINT purges_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: CONSTRAINT purges_pkey ON purges; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT purges_pkey ON public.purges IS 'One row, so that taking the lease is one atomic UPDATE of it.';
+
+
+--
 -- Name: rate_limits rate_limits_key_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -848,4 +934,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090100'),
     ('20261122090200'),
     ('20261122090300'),
-    ('20261122090400');
+    ('20261122090400'),
+    ('20261122090500');

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -101,6 +101,8 @@ _SAMPLES: Final[dict[str, Any]] = {
     "text": "",
     "bigint": 1,
     "boolean": True,
+    "interval": timedelta(hours=1),
+    "tid": (0, 1),  # page and row
 }
 
 

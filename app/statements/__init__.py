@@ -7,6 +7,7 @@ from app.statements import (
     accounts,
     catalogue,
     migrations,
+    purges,
     rate_limits,
     sessions,
     users,
@@ -15,7 +16,10 @@ from app.statements import (
 
 ALL: Final[tuple[Statement, ...]] = tuple(
     value
-    for module in (users, sessions, accounts, verifications, rate_limits, catalogue, migrations)
+    for module in (
+        *(users, sessions, accounts, verifications, rate_limits, purges),
+        *(catalogue, migrations),
+    )
     for value in vars(module).values()
     if isinstance(value, Statement)
 )

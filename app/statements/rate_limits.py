@@ -1,9 +1,10 @@
-"""The statements of the auth door on rate_limits. Times are milliseconds since 1970 UTC."""
+"""The statements of the auth door on rate_limits, and their purge. Times are ms since 1970 UTC."""
 
 from typing import Final
 
 from app.schema import rate_limits
 from app.sql import Expression, Field, Parameter, Query, statement
+from app.statements.purges import chunk
 
 _r = rate_limits.table
 _KEY, _NOW = Parameter("key", "text"), Parameter("now", "bigint")
@@ -33,3 +34,11 @@ look: Final = statement(
     Query.from_(_r).select(_old_time).where(Expression("{} = {}", _r.key, _KEY)),
 )
 """When the last request was let through."""
+
+purge: Final = chunk(
+    rate_limits,
+    lambda row: Expression(
+        "{} < extract(epoch FROM now() - interval '1 day') * 1000", row.last_request
+    ),
+)
+"""A day is longer than any window."""

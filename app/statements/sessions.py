@@ -1,9 +1,10 @@
-"""The statements of the auth door on sessions."""
+"""The statements of the auth door on sessions, and their purge."""
 
 from typing import Final
 
 from app.schema import sessions, users
 from app.sql import Expression, Field, Parameter, Query, Table, named, statement
+from app.statements.purges import chunk
 
 _s, _u = Table("sessions", alias="s"), Table("users", alias="u")
 _columns = [_s.field(name) for name in sessions.columns]
@@ -96,3 +97,5 @@ revoke_others: Final = statement(
     .where(Expression("{} = {}", _s.user_id, _USER) & Expression("{} <> {}", _s.token, _TOKEN))
     .returning(_s.id),
 )
+
+purge: Final = chunk(sessions, lambda row: Expression("{} < now()", row.expires_at))

@@ -1,9 +1,10 @@
-"""The statements of the auth door on verifications."""
+"""The statements of the auth door on verifications, and their purge."""
 
 from typing import Final
 
 from app.schema import verifications
 from app.sql import Expression, Parameter, Query, Table, statement
+from app.statements.purges import chunk
 
 _v = Table("verifications", alias="v")
 _IDENTIFIER = Parameter("identifier", "text")
@@ -34,3 +35,5 @@ consume: Final = statement(
     .returning(_v.value, _v.expires_at, _v.created_at),
 )
 """All of an identifier, so that it is good once: of many callers one gets the rows."""
+
+purge: Final = chunk(verifications, lambda row: Expression("{} < now()", row.expires_at))

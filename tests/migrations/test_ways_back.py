@@ -59,7 +59,7 @@ def fill(postgres: Server, database: str) -> dict[str, list[str]]:
 
 def rows(postgres: Server, database: str, tables: dict[str, list[str]]) -> dict[str, str]:
     return {
-        table: postgres.sql(f"SELECT {', '.join(names)} FROM {table} ORDER BY id", database)
+        table: postgres.sql(f"SELECT {', '.join(names)} FROM {table} ORDER BY 1", database)
         for table, names in tables.items()
     }
 

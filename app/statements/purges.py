@@ -1,0 +1,114 @@
+"""The walk through the tables that deletes what has expired: its chunks, and whose turn it is.
+
+Times are the database's, so that a service with a wrong clock signs nobody out.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.schema import Relation, purges
+from app.sql import Expression, Field, Parameter, Query, Statement, Table, statement
+
+
+def chunk(relation: Relation, has_expired: Callable[[Any], Expression]) -> Statement:
+    """Deletes what has expired from the row address ``first`` up to ``end``, and counts it.
+
+    No index serves this, for one that held expires_at would make every refresh write to all indexes
+    of the table. A row that somebody else has locked is left to the next pass.
+    """
+    row, old = (Table(relation.name, alias=alias) for alias in ("r", "o"))
+    gone = Table("gone")
+    found = (
+        Query.from_(old)
+        .select(old.ctid)
+        .where(
+            Expression("{} >= {}", old.ctid, Parameter("first", "tid"))
+            & Expression("{} < {}", old.ctid, Parameter("end", "tid"))
+            & has_expired(old)
+        )
+        .for_update(skip_locked=True)
+    )
+    deleted = (
+        Query.from_(row)
+        .delete()
+        .where(Expression("{} = ANY (ARRAY({}))", row.ctid, found) & has_expired(row))
+        .returning(row.ctid)
+    )
+    return statement(
+        f"{relation.name}.purge",
+        Query.from_(gone).select(Expression("count(*)", alias="deleted")).with_(deleted, "gone"),
+    )
+
+
+_p = Table("purges", alias="p")
+_RELATION = Parameter("relation", "text")
+_is_it = Expression("{} = {}", _p.name, Parameter("name", "text"))
+_is_ours = _is_it & Expression("{} = {}", _p.leased_until, Parameter("lease", "timestamptz"))
+_until = Expression("now() + {}", Parameter("length", "interval"))
+_default = Expression("DEFAULT")
+
+make: Final = statement(
+    "purges.make",
+    Query.into(purges.table)
+    .columns("name")
+    .select(Parameter("name", "text"))
+    .on_conflict("name")
+    .do_nothing(),
+)
+
+claim: Final = statement(
+    "purges.claim",
+    Query.update(_p)
+    .set(Field("leased_until"), _until)
+    .where(
+        _is_it
+        & Expression("({0} IS NULL OR {0} <= now())", _p.leased_until)
+        & Expression(
+            "({0} OR {1} IS NULL OR {1} + {2} <= now())",
+            Parameter("at_once", "boolean"),
+            _p.finished_at,
+            Parameter("every", "interval"),
+        )
+    )
+    .returning(_p.relation, _p.next_page, _p.leased_until),
+)
+"""Take the lease. No row: somebody else has it, or no pass is due."""
+
+pages: Final = statement(
+    "purges.pages",
+    Query.select(
+        Expression(
+            "pg_relation_size({}::regclass) / current_setting('block_size')::bigint",
+            _RELATION,
+            alias="pages",
+        )
+    ),
+)
+
+advance: Final = statement(
+    "purges.advance",
+    Query.update(_p)
+    .set(Field("relation"), _RELATION)
+    .set(Field("next_page"), Parameter("next_page", "bigint"))
+    .set(Field("leased_until"), _until)
+    .where(_is_ours)
+    .returning(_p.leased_until),
+)
+"""Note how far it is and hold the lease longer. No row: it lapsed, and somebody else took it."""
+
+finish: Final = statement(
+    "purges.finish",
+    Query.update(_p)
+    .set(Field("relation"), _default)
+    .set(Field("next_page"), _default)
+    .set(Field("leased_until"), _default)
+    .set(Field("finished_at"), Expression("now()"))
+    .where(_is_ours)
+    .returning(_p.finished_at),
+)
+
+release: Final = statement(
+    "purges.release",
+    Query.update(_p).set(Field("leased_until"), _default).where(_is_ours).returning(_p.name),
+)
+"""Give the lease back before the end of the pass: another may go on at once."""
