@@ -1,8 +1,9 @@
-"""The command line: ``gatepost dev | serve | migrate | migration | doctor | statements``.
+"""The command line: ``gatepost dev | serve | migrate | migration | purge | doctor | statements``.
 
 Exit codes: 0, also after SIGINT and SIGTERM; 1 the database or the port is not to be had;
 2 a setting or an option is wrong; 3 migration files are refused; 4 a lock was not to be had in
-time; 5 a migration failed; 6 `migrate --status` found pending ones; 7 `doctor` found a fault.
+time, or another purge is running; 5 a migration failed; 6 `migrate --status` found pending ones;
+7 `doctor` found a fault.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
 from app.operations.migrate import status as migration_status
+from app.operations.purge import PurgeBusyError, purge_now
 from app.settings import MailSettings, Settings, SettingsError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
@@ -58,7 +60,7 @@ def main() -> None:
         _leave(error, 1)
     except migrations.RefusedError as error:
         _leave(error, 3)
-    except BusyError as error:
+    except (BusyError, PurgeBusyError) as error:
         _leave(error, 4)
     except MigrationError as error:
         _leave(error, 5)
@@ -149,6 +151,15 @@ def migration_lock() -> None:
     """Write db/migrations.lock from the files as they are."""
     migrations.lock()
     print(os.path.relpath(migrations.lock_file()))
+
+
+@cli.command()
+def purge() -> None:
+    """Delete what has expired in DATABASE_URL now; the service does it in the background."""
+    _end_on_signals(128)
+    deleted = asyncio.run(purge_now(Settings.from_environment(os.environ)))
+    for table, count in deleted.items():
+        print(f"{table:<13}  {count}")
 
 
 @cli.command("doctor")

@@ -20,6 +20,7 @@ from app.http.errors import on_http_exception
 from app.http.log import configure_logging
 from app.http.middleware import RequestMiddleware
 from app.operations.health import Health
+from app.operations.purge import purging
 from app.rest.door import RestDoor
 from app.rest.exchange import PREFIX as REST
 from app.settings import Settings, SettingsError
@@ -37,7 +38,8 @@ def create_app(settings: Settings) -> Starlette:
         configure_logging()
         await database.open()
         try:
-            yield
+            async with purging(database, settings.purge_every):
+                yield
         finally:
             if auth is not None:
                 await auth.close()

@@ -158,6 +158,8 @@ class Settings:
     request_timeout: float = 30.0
     max_rows: int = 1000
     max_body: int = 10 * 1024 * 1024
+    purge_every: int = 3600
+    """Between two passes of the background purge; 0: off."""
     auth: "AuthSettings | None" = None
     """None: the auth door is closed."""
 
@@ -187,6 +189,7 @@ class Settings:
             request_timeout=_seconds(environment, "GATEPOST_REQUEST_TIMEOUT", cls.request_timeout),
             max_rows=_integer(environment, "GATEPOST_MAX_ROWS", cls.max_rows, 1, 1_000_000),
             max_body=_integer(environment, "GATEPOST_MAX_BODY", cls.max_body, 1, 1 << 30),
+            purge_every=_integer(environment, "GATEPOST_PURGE_EVERY", cls.purge_every, 0, _MAX_AGE),
             auth=AuthSettings.from_environment(environment),
         )
 

@@ -34,11 +34,18 @@ _PATIENCE: Final = 60.0  # seconds: a bound for what hangs, not a measure
 
 
 def environment(url: str) -> dict[str, str]:
-    """The environment of a service on the database at ``url``, with every key in ``KEYS``."""
+    """The environment of a service on the database at ``url``, with every key in ``KEYS``.
+
+    Its background purge is off: what a test lets expire is deleted by what the test is about.
+    """
     keys = (
         f"{name}:{hashlib.sha256(KEYS[name].encode()).hexdigest()}:{SCOPES[name]}" for name in KEYS
     )
-    return os.environ | {"DATABASE_URL": url, "GATEPOST_SERVICE_KEYS": ",".join(keys)}
+    return os.environ | {
+        "DATABASE_URL": url,
+        "GATEPOST_SERVICE_KEYS": ",".join(keys),
+        "GATEPOST_PURGE_EVERY": "0",
+    }
 
 
 def free_port() -> int:

@@ -29,6 +29,7 @@ def test_defaults_are_the_documented_ones() -> None:
         ("GATEPOST_REQUEST_TIMEOUT", Settings.request_timeout),
         ("GATEPOST_MAX_ROWS", Settings.max_rows),
         ("GATEPOST_MAX_BODY", Settings.max_body),
+        ("GATEPOST_PURGE_EVERY", Settings.purge_every),
     ):
         assert f"| `{name}` | {value:g} |" in text or f"| `{name}` | {value} |" in text
 

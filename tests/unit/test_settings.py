@@ -35,6 +35,7 @@ def test_defaults() -> None:
         request_timeout=30.0,
         max_rows=1000,
         max_body=10 * 1024 * 1024,
+        purge_every=3600,
     )
 
 
@@ -49,6 +50,8 @@ GOOD = [
     ("GATEPOST_REQUEST_TIMEOUT", "999999.5", "request_timeout", 999999.5),
     ("GATEPOST_MAX_ROWS", "1000000", "max_rows", 1_000_000),
     ("GATEPOST_MAX_BODY", "1", "max_body", 1),
+    ("GATEPOST_PURGE_EVERY", "0", "purge_every", 0),
+    ("GATEPOST_PURGE_EVERY", "34560000", "purge_every", 400 * 24 * 3600),
 ]
 
 
@@ -73,6 +76,12 @@ SECONDS = ["GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUE
 def test_bad_whole_numbers_are_refused(name: str, text: str) -> None:
     message = refused(**{name: text})
     assert message.startswith(f"{name} must be a whole number from 1 to ")
+
+
+@pytest.mark.parametrize("text", ["-1", "0.5", "hourly", "34560001"])
+def test_a_bad_interval_is_refused(text: str) -> None:
+    message = refused(GATEPOST_PURGE_EVERY=text)
+    assert message == "GATEPOST_PURGE_EVERY must be a whole number from 0 to 34560000"
 
 
 @pytest.mark.parametrize("name", SECONDS)

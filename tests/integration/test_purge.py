@@ -1,0 +1,494 @@
+"""The purge: expired rows go, valid ones stay, one runner at a time, whatever happens to it."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from app.database import Database
+from app.operations.migrate import migrate
+from app.operations.purge import CHUNK, NAME, TABLES, PurgeBusyError, purge, purging
+from app.settings import Settings
+from app.statements import purges, sessions
+from tests.support import ROOT, Server, Service, end, environment, running_service, wait_until
+
+HOUR = 3600
+NOWHERE = "postgres://app:hunter2@127.0.0.1:1/gatepost"  # port 1: nothing listens there
+
+# Half of each has expired. One row a page or so, or a chunk would be thousands of them.
+FILL = """
+    ALTER TABLE sessions SET (fillfactor = 10);
+    INSERT INTO users (name, email) VALUES ('Ann', 'ann@example.com');
+    INSERT INTO sessions (user_id, token, created_at, expires_at, user_agent)
+    SELECT u.id, md5(n::text), now() - interval '30 days',
+           now() + CASE WHEN n % 2 = 0 THEN 1 ELSE -1 END * interval '1 minute', repeat('x', 900)
+    FROM users u, generate_series(1, 400) n;
+    INSERT INTO verifications (identifier, value, created_at, expires_at)
+    SELECT n, n, now() - interval '30 days',
+           now() + CASE WHEN n % 2 = 0 THEN 1 ELSE -1 END * interval '1 minute'
+    FROM generate_series(1, 20) n;
+    INSERT INTO rate_limits (key, count, last_request)
+    SELECT n, 1, extract(epoch FROM now() - CASE WHEN n % 2 = 0 THEN 23 ELSE 25 END
+                                            * interval '1 hour') * 1000
+    FROM generate_series(1, 10) n;
+    ANALYZE;
+"""
+EXPIRED = {"sessions": 200, "verifications": 10, "rate_limits": 5}
+
+
+@asynccontextmanager
+async def opened(url: str, **settings: str) -> AsyncIterator[Database]:
+    database = Database(Settings.from_environment(environment(url) | settings))
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def filled(db: asyncpg.Connection) -> asyncpg.Connection:
+    """A connection to tables of which half the rows have expired, sessions in several chunks."""
+    await db.execute(FILL)
+    assert await db.fetchval("SELECT pg_relation_size('sessions') / 8192") > 2 * CHUNK
+    return db
+
+
+@pytest.fixture
+async def database(filled: asyncpg.Connection, database_url: str) -> AsyncIterator[Database]:
+    """The same as the service has it."""
+    async with opened(database_url) as database:
+        yield database
+
+
+async def counts(db: asyncpg.Connection) -> dict[str, int]:
+    return {table: await db.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES}
+
+
+async def state(db: asyncpg.Connection) -> asyncpg.Record:
+    row = await db.fetchrow("SELECT *, leased_until > now() AS leased FROM purges")
+    assert row is not None
+    return row
+
+
+async def until(db: asyncpg.Connection, condition: str) -> None:
+    """Wait until a query gives true."""
+    deadline = time.monotonic() + 60
+    while not await db.fetchval(condition):
+        assert time.monotonic() < deadline, condition
+        await asyncio.sleep(0.02)
+
+
+# not pg_stat_activity, which stays the same throughout a transaction
+WAITING = """
+    SELECT count(*) > 0 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE datname = current_database() AND NOT granted
+"""
+
+
+# --- what goes and what stays ---------------------------------------------------------------------
+
+
+async def test_what_has_expired_goes_and_the_rest_stays(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    assert await purge(database, HOUR) == EXPIRED
+    assert await counts(filled) == EXPIRED  # as many are left
+    assert not await filled.fetchval("SELECT count(*) FROM sessions WHERE expires_at < now()")
+    assert not await filled.fetchval("SELECT count(*) FROM verifications WHERE expires_at < now()")
+    assert await filled.fetchval("SELECT bool_and(key::int % 2 = 0) FROM rate_limits")
+    assert await purge(database, HOUR, at_once=True) == dict.fromkeys(TABLES, 0)
+
+
+def test_no_clock_but_the_databases_is_asked() -> None:
+    for chunk in TABLES.values():
+        assert chunk.parameters == (("first", "tid"), ("end", "tid"))
+        assert chunk.text.count("now()") == 2
+
+
+async def test_empty_tables(database_url: str, db: asyncpg.Connection) -> None:
+    async with opened(database_url) as database:
+        assert await purge(database, HOUR) == dict.fromkeys(TABLES, 0)
+    assert (await state(db))["finished_at"] is not None
+
+
+async def test_a_row_that_is_locked_is_left_to_the_next_pass(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    token = await filled.fetchval("SELECT token FROM sessions WHERE expires_at < now() LIMIT 1")
+    async with filled.transaction():
+        await filled.execute("SELECT FROM sessions WHERE token = $1 FOR SHARE", token)
+        # it does not wait for us, or this would end in a timeout
+        deleted = await purge(database, HOUR)
+        assert deleted == EXPIRED | {"sessions": EXPIRED["sessions"] - 1}
+    deleted = await purge(database, HOUR, at_once=True)
+    assert deleted == dict.fromkeys(TABLES, 0) | {"sessions": 1}
+
+
+async def test_what_changes_while_a_chunk_reads(
+    filled: asyncpg.Connection, database_url: str
+) -> None:
+    """The statement is stopped in its scan, after its snapshot and before it locks these rows."""
+    await filled.execute(
+        "CREATE FUNCTION hold() RETURNS boolean LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN true; END'"
+    )
+    condition = '"o"."expires_at" < now()'
+    assert sessions.purge.text.count(condition) == 1
+    text = sessions.purge.text.replace(condition, f"{condition} AND hold()")
+    tokens = [
+        row["token"]
+        for row in await filled.fetch(
+            "SELECT token FROM sessions WHERE expires_at < now() ORDER BY ctid LIMIT 4"
+        )
+    ]
+    _, refreshed, touched, revoked = tokens
+    purger = await asyncpg.connect(database_url)
+    try:
+        await filled.execute("SELECT pg_advisory_lock(7)")
+        chunk = asyncio.create_task(purger.fetchval(text, (0, 0), (CHUNK, 0)))
+        await until(filled, WAITING)
+        in_chunk = await filled.fetchval(
+            "SELECT count(*) FROM sessions WHERE expires_at < now() AND ctid < $1", (CHUNK, 0)
+        )
+        await filled.execute(
+            "UPDATE sessions SET expires_at = now() + '7 days' WHERE token = $1", refreshed
+        )
+        await filled.execute("UPDATE sessions SET user_agent = 'y' WHERE token = $1", touched)
+        await filled.execute("DELETE FROM sessions WHERE token = $1", revoked)
+        await filled.execute("SELECT pg_advisory_unlock(7)")
+        assert await chunk == in_chunk - 3
+        left = await filled.fetch("SELECT token FROM sessions WHERE token = ANY ($1)", tokens)
+        assert {row["token"] for row in left} == {refreshed, touched}
+        # what was only touched is as expired as before, and goes the next time
+        assert await purger.fetchval(sessions.purge.text, (0, 0), (2**31, 0)) >= 1
+        left = await filled.fetch("SELECT token FROM sessions WHERE token = ANY ($1)", tokens)
+        assert {row["token"] for row in left} == {refreshed}
+    finally:
+        await purger.close()
+
+
+async def test_a_refresh_that_was_acknowledged_survives(
+    database: Database, filled: asyncpg.Connection, database_url: str
+) -> None:
+    """Refreshes and purges of the same rows in whatever order they come."""
+    rows = await filled.fetch("SELECT token, expires_at FROM sessions WHERE expires_at < now()")
+    survived = set()
+
+    async def refresh(part: list[asyncpg.Record]) -> None:
+        for row in part:
+            later = row["expires_at"] + timedelta(days=7)
+            arguments = (later, row["token"], row["expires_at"])
+            if await database.fetch(sessions.refresh, *arguments):
+                survived.add(row["token"])
+
+    async def chunks() -> None:
+        for page in range(0, 3 * CHUNK, 4):
+            await database.fetch(sessions.purge, (page, 0), (page + 4, 0))
+
+    await asyncio.gather(chunks(), chunks(), *(refresh(rows[n::4]) for n in range(4)))
+    tokens = [row["token"] for row in rows]
+    left = await filled.fetch("SELECT token FROM sessions WHERE token = ANY ($1)", tokens)
+    assert {row["token"] for row in left} == survived
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_a_chunk_reads_its_pages_and_no_others(mode: str, filled: asyncpg.Connection) -> None:
+    await filled.execute(f"SET plan_cache_mode = {mode}")
+    await filled.execute(f"PREPARE chunk (tid, tid) AS {sessions.purge.text}")
+    rows = await filled.fetch("EXPLAIN EXECUTE chunk ('(0,0)', '(128,0)')")
+    plan = "\n".join(row[0] for row in rows)
+    assert "Tid Range Scan on sessions o" in plan
+    assert "Tid Scan on sessions r" in plan
+
+
+# --- whose turn it is -----------------------------------------------------------------------------
+
+
+async def test_a_pass_is_due_once_an_interval(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    assert await purge(database, HOUR) is not None
+    assert await purge(database, HOUR) is None
+    await filled.execute("UPDATE purges SET finished_at = finished_at - interval '10 minutes'")
+    assert await purge(database, HOUR) is None
+    assert await purge(database, 600) is not None  # a shorter interval holds from now on
+    assert await purge(database, HOUR, at_once=True) is not None
+
+
+async def test_it_goes_on_where_it_was_stopped(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    task = asyncio.create_task(purge(database, HOUR, rest=1e9))  # it rests after the first chunk
+    await until(filled, f"SELECT max(next_page) = {CHUNK} FROM purges")
+    assert (await state(filled))["leased"]
+    assert await purge(database, HOUR) is None
+    assert await purge(database, HOUR, at_once=True) is None
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    stopped = await state(filled)
+    assert (stopped["relation"], stopped["next_page"]) == ("sessions", CHUNK)
+    assert stopped["leased_until"] is None  # given back: nobody has to wait
+    assert stopped["finished_at"] is None
+    gone = 2 * EXPIRED["sessions"] - (await counts(filled))["sessions"]
+    assert 0 < gone < EXPIRED["sessions"]
+    # expired since then, in the pages that are done
+    page = await filled.fetchval(
+        "UPDATE sessions SET expires_at = now() - interval '1 second' WHERE token ="
+        " (SELECT token FROM sessions ORDER BY ctid LIMIT 1) RETURNING (ctid::text::point)[0]"
+    )
+    assert page < CHUNK
+    assert await purge(database, HOUR) == EXPIRED | {"sessions": EXPIRED["sessions"] - gone}
+    ended = await state(filled)
+    assert (ended["relation"], ended["next_page"], ended["leased_until"]) == (None, 0, None)
+    deleted = await purge(database, HOUR, at_once=True)
+    assert deleted == dict.fromkeys(TABLES, 0) | {"sessions": 1}
+
+
+async def test_a_table_that_this_version_does_not_know_is_begun_before(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    await database.fetch(purges.make, NAME)
+    await filled.execute("UPDATE purges SET relation = 'of a later release', next_page = 9999")
+    assert await purge(database, HOUR) == EXPIRED
+
+
+async def test_who_lost_the_lease_stops_and_leaves_it_to_its_holder(
+    database: Database, filled: asyncpg.Connection
+) -> None:
+    async with filled.transaction():
+        await filled.execute("LOCK TABLE verifications IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(purge(database, HOUR))
+        await until(filled, WAITING)
+        await filled.execute("UPDATE purges SET leased_until = now() + interval '1 hour'")
+    with pytest.raises(PurgeBusyError, match="another one took over"):
+        await task
+    after = await state(filled)
+    assert after["leased"]
+    assert after["finished_at"] is None
+
+
+async def test_many_at_once_are_one(database: Database, filled: asyncpg.Connection) -> None:
+    done = await asyncio.gather(*(purge(database, HOUR) for _ in range(8)))
+    assert [deleted for deleted in done if deleted is not None] == [EXPIRED]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def start(url: str, **settings: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "purge"],
+        cwd=ROOT, env=os.environ | {"DATABASE_URL": url, "GATEPOST_QUERY_TIMEOUT": "60"} | settings,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def result(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    try:
+        out, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, out, errors
+
+
+def gatepost_purge(url: str, **settings: str) -> tuple[int, str, str]:
+    return result(start(url, **settings))
+
+
+async def test_the_command_says_what_it_deleted(
+    filled: asyncpg.Connection, database_url: str
+) -> None:
+    for numbers in ((200, 10, 5), (0, 0, 0)):  # it does not ask whether a pass is due
+        code, out, errors = await asyncio.to_thread(gatepost_purge, database_url)
+        assert (code, errors) == (0, "")
+        assert [line.split() for line in out.splitlines()] == [
+            [table, str(number)] for table, number in zip(TABLES, numbers, strict=True)
+        ]
+
+
+async def test_of_two_commands_one_works(filled: asyncpg.Connection, database_url: str) -> None:
+    async with filled.transaction():
+        await filled.execute("LOCK TABLE verifications IN ACCESS EXCLUSIVE MODE")
+        first = start(database_url)
+        await until(filled, WAITING)
+        code, out, errors = await asyncio.to_thread(gatepost_purge, database_url)
+        assert (code, out) == (4, "")
+        assert re.fullmatch(r"gatepost: another purge is running[^\n]*\n", errors)
+    code, out, _ = await asyncio.to_thread(result, first)
+    assert (code, out.split()) == (
+        0,
+        [word for table, n in EXPIRED.items() for word in (table, str(n))],
+    )
+
+
+async def test_a_killed_one_is_followed_once_its_lease_has_lapsed(
+    filled: asyncpg.Connection, database: Database, database_url: str
+) -> None:
+    async with filled.transaction():
+        await filled.execute("LOCK TABLE verifications IN ACCESS EXCLUSIVE MODE")
+        killed = start(database_url)
+        await until(filled, WAITING)
+        killed.kill()
+        assert (await asyncio.to_thread(result, killed))[0] == -signal.SIGKILL
+    assert (await counts(filled))["sessions"] == EXPIRED["sessions"]
+    assert await purge(database, HOUR) is None
+    assert (await asyncio.to_thread(gatepost_purge, database_url))[0] == 4
+    await filled.execute("UPDATE purges SET leased_until = now() - interval '1 second'")
+    assert await purge(database, HOUR) == EXPIRED | {"sessions": 0}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+async def test_an_ended_one_gives_its_lease_back(
+    number: signal.Signals, code: int, filled: asyncpg.Connection, database_url: str
+) -> None:
+    async with filled.transaction():
+        await filled.execute("LOCK TABLE verifications IN ACCESS EXCLUSIVE MODE")
+        ended = start(database_url)
+        await until(filled, WAITING)
+        ended.send_signal(number)
+        found, _, errors = await asyncio.to_thread(result, ended)
+        assert (found, errors) == (code, "")
+    assert (await state(filled))["leased_until"] is None
+    assert (await asyncio.to_thread(gatepost_purge, database_url))[0] == 0
+
+
+def test_what_is_wrong_outside_of_it_is_one_line(postgres: Server) -> None:
+    code, _, errors = gatepost_purge(NOWHERE)
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "127.0.0.1:1/gatepost" in errors
+    assert "hunter2" not in errors
+    code, _, errors = gatepost_purge("", GATEPOST_PURGE_EVERY="1")
+    assert (code, errors.count("\n")) == (2, 1)
+    code, _, errors = gatepost_purge(NOWHERE, GATEPOST_PURGE_EVERY="hourly")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "GATEPOST_PURGE_EVERY" in errors
+    with postgres.database() as name:
+        code, _, errors = gatepost_purge(postgres.url(name))
+        assert (code, errors.count("\n")) == (1, 1)
+        assert "run 'gatepost migrate'" in errors
+
+
+# --- in the service -------------------------------------------------------------------------------
+
+
+def purging_service(url: str, log: Path) -> AbstractContextManager[Service]:
+    """A service that purges every second."""
+    return running_service(url, log, GATEPOST_PURGE_EVERY="1")
+
+
+def expired(postgres: Server, name: str) -> int:
+    return int(postgres.sql("SELECT count(*) FROM sessions WHERE expires_at < now()", name))
+
+
+@pytest.fixture
+def name(postgres: Server, template: str) -> Iterator[str]:
+    """The name of a database in which half of the rows have expired."""
+    with postgres.database(template) as name:
+        postgres.sql(FILL, name)
+        yield name
+
+
+def test_the_service_purges_and_counts(postgres: Server, name: str, tmp_path: Path) -> None:
+    with purging_service(postgres.url(name), tmp_path / "log") as running:
+        finished = "SELECT finished_at IS NOT NULL FROM purges"
+        wait_until(lambda: postgres.sql(finished, name) == "t", "a pass")
+        assert expired(postgres, name) == 0
+        metric = r"gatepost_purge_last_success_timestamp_seconds [1-9]"
+        wait_until(
+            lambda: bool(re.search(metric, httpx.get(f"{running.url}/metrics").text)), "the metric"
+        )
+        text = httpx.get(f"{running.url}/metrics").text
+        for table, number in EXPIRED.items():
+            assert f'gatepost_purged_total{{table="{table}"}} {number}.0' in text
+
+
+async def test_several_workers_purge_once(
+    database_url: str, filled: asyncpg.Connection, tmp_path: Path
+) -> None:
+    def run() -> list[str]:
+        with (
+            purging_service(database_url, tmp_path / "1") as one,
+            purging_service(database_url, tmp_path / "2") as other,
+        ):
+            metric = re.compile(r'gatepost_purged_total\{table="(\w+)"\} (\d+)')
+
+            def found() -> dict[str, int]:
+                total = dict.fromkeys(TABLES, 0)
+                for service in (one, other):
+                    for table, number in metric.findall(httpx.get(f"{service.url}/metrics").text):
+                        total[table] += int(number)
+                return total
+
+            wait_until(lambda: found() == EXPIRED, "each row is deleted and counted once")
+        return [(tmp_path / log).read_text() for log in "12"]
+
+    for log in await asyncio.to_thread(run):
+        assert "purge" not in log
+
+
+async def test_off_is_off(database: Database) -> None:
+    before = asyncio.all_tasks()
+    async with purging(database, 0):
+        assert asyncio.all_tasks() == before
+    async with purging(database, 1):
+        assert len(asyncio.all_tasks() - before) == 1
+    assert asyncio.all_tasks() == before
+
+
+def test_it_outlives_a_database_that_is_away(postgres: Server, name: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with purging_service(postgres.url(name), log) as running:
+        wait_until(lambda: expired(postgres, name) == 0, "a pass")
+        postgres.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        others = f"FROM pg_stat_activity WHERE datname = '{name}'"
+        postgres.sql(f"SELECT pg_terminate_backend(pid) {others}")
+        wait_until(lambda: "the purge is put off" in log.read_text(), "a line")
+        assert httpx.get(f"{running.url}/livez").status_code == 200
+        postgres.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        postgres.sql("UPDATE purges SET leased_until = NULL", name)  # it may have been in a pass
+        postgres.sql("UPDATE sessions SET expires_at = now() - interval '1 second'", name)
+        wait_until(lambda: expired(postgres, name) == 0, "a pass after it")
+    lines = log.read_text().splitlines()
+    assert {line for line in lines if "purge" in line} == {
+        "the purge is put off: DatabaseUnavailableError"
+    }
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def test_it_outlives_a_missing_table(postgres: Server, name: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with purging_service(postgres.url(name), log) as running:
+        migrate(postgres.url(name), down=True)
+        wait_until(lambda: "42P01" in log.read_text(), "a line")
+        assert httpx.get(f"{running.url}/livez").status_code == 200
+        postgres.sql("UPDATE sessions SET expires_at = now() - interval '1 second'", name)
+        migrate(postgres.url(name))
+        wait_until(lambda: expired(postgres, name) == 0, "a pass after it")
+
+
+async def test_a_shutdown_in_the_midst_of_a_pass(
+    filled: asyncpg.Connection, database_url: str, tmp_path: Path
+) -> None:
+    with purging_service(database_url, tmp_path / "log") as running:
+        async with filled.transaction():
+            await filled.execute("LOCK TABLE verifications IN ACCESS EXCLUSIVE MODE")
+            await until(filled, WAITING)
+            assert await asyncio.to_thread(end, running.process) in (0, -signal.SIGTERM)
+            assert not await filled.fetchval(WAITING)  # the server was told
+    after = await state(filled)
+    assert (after["relation"], after["leased_until"]) == ("sessions", None)
+    assert "Traceback" not in running.log.read_text()
+    assert "never retrieved" not in running.log.read_text()
