@@ -21,11 +21,6 @@ from app.schema import sessions, users
 
 CONNECTIONS: Final = 10
 
-_signer: Final = Signer(os.environ["GATEPOST_SECRET"].split(","))
-_keys: Final = {
-    entry.split(":")[1] for entry in os.environ["GATEPOST_SERVICE_KEYS"].split(",")
-}  # as app/rest/keys.py knows them
-
 _user: Final = ", ".join(users.columns)
 _new: Final = msgspec.json.Decoder(list[dict[str, Any]])
 STATEMENTS: Final = {
@@ -50,6 +45,10 @@ class ByHand:
     """``/api/auth/get-session`` and four requests of ``/rest/v1``."""
 
     def __init__(self) -> None:
+        self._signer = Signer(os.environ["GATEPOST_SECRET"].split(","))
+        # by their SHA-256, as app/rest/keys.py knows them
+        keys = os.environ["GATEPOST_SERVICE_KEYS"].split(",")
+        self._keys = {key.split(":")[1] for key in keys}
         self._free: asyncio.LifoQueue[dict[str, Any]] = asyncio.LifoQueue()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -59,7 +58,7 @@ class ByHand:
         headers = dict(scope["headers"])
         if scope["path"] == "/api/auth/get-session":
             body = await self._session(headers[b"cookie"])
-        elif sha256(headers[b"apikey"]).hexdigest() not in _keys:
+        elif sha256(headers[b"apikey"]).hexdigest() not in self._keys:
             raise PermissionError
         elif scope["method"] == "POST":
             body = await self._insert(await receive())
@@ -74,7 +73,7 @@ class ByHand:
 
     async def _session(self, cookie: bytes) -> bytes:
         jar = cookies.parse(cookie.decode("latin-1"))
-        token = _signer.verify(jar["better-auth.session_token"])
+        token = self._signer.verify(jar["better-auth.session_token"])
         row = await self._row("session", token)
         return msgspec.json.encode({"session": wire.session(row), "user": wire.user(row, "user.")})
 
@@ -110,4 +109,8 @@ class ByHand:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-app = ByHand()
+def __getattr__(name: str) -> ByHand:
+    # made on demand: importing this module for its statements must not need an environment
+    if name != "app":
+        raise AttributeError(name)
+    return ByHand()

@@ -1,0 +1,359 @@
+"""Gatepost beside the same work by hand, Better Auth on Node and others, in one run.
+
+    make bench                              # or: python bench/compare.py --help
+
+One embedded PostgreSQL, filled with 100,000 users and 500,000 sessions, serves all of them. Each
+contestant is one process; wrk asks with 32 connections, in rounds that alternate. What is printed
+are ratios of rounds that ran beside each other, as the median with the range.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
+
+from app.auth.passwords import hashed  # noqa: E402
+from app.operations.embedded import EmbeddedPostgres  # noqa: E402
+from app.operations.migrate import migrate  # noqa: E402
+from bench import rivals  # noqa: E402
+from bench.by_hand import STATEMENTS  # noqa: E402
+from bench.harness import (  # noqa: E402
+    CONNECTIONS,
+    Contestant,
+    Database,
+    Request,
+    Round,
+    alternate,
+    ask,
+    free_port,
+    load,
+    memory,
+    server,
+    spread,
+    table,
+    write,
+)
+
+KEY: Final = "a service key of the bench"
+ASKED: Final = 20_000
+"""Sessions that are looked up, from all over the table."""
+WHO_SIGN_IN: Final = 2_000
+LIMIT_B: Final = "by hand (LIMIT-B)"
+
+OPTIONS: Final = {"shared_buffers": "1GB", "shared_preload_libraries": "pg_stat_statements"}
+
+SEED: Final = """
+INSERT INTO users (name, email, email_verified)
+SELECT 'User ' || n, 'user' || n || '@example.com', true FROM generate_series(1, {users}) n;
+
+INSERT INTO sessions (user_id, token, expires_at, ip_address, user_agent)
+SELECT u.id, md5('session ' || n), now() + interval '6 days 12 hours', '192.0.2.1',
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0'
+FROM generate_series(1, {sessions}) n
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS at FROM users) u
+    ON u.at = 1 + n % {users};
+
+INSERT INTO accounts (user_id, account_id, provider_id, password)
+SELECT id, id::text, 'credential', '{password}' FROM users ORDER BY email LIMIT {accounts};
+
+VACUUM (ANALYZE) users, sessions, accounts;
+CHECKPOINT;
+"""
+
+
+class Bench:
+    """The database, the servers under test, and where their files are."""
+
+    def __init__(self, postgres: EmbeddedPostgres, folder: Path, options: Any) -> None:
+        self.options, self.folder, self.url = options, folder, postgres.url()
+        self.binaries = postgres.binaries
+        postmaster = int((postgres.data / "postmaster.pid").read_text().split()[0])
+        self.database = Database(postmaster, postgres.binaries / "psql", self.url)
+
+    def seed(self) -> None:
+        migrate(self.url)
+        self.database.sql("CREATE EXTENSION pg_stat_statements")
+        password = hashed(rivals.PASSWORD, "0" * 32)
+        text = SEED.format(
+            users=self.options.users,
+            sessions=self.options.sessions,
+            accounts=WHO_SIGN_IN,
+            password=password,
+        )
+        for statement in text.split(";\n"):
+            if statement.strip():
+                self.database.sql(statement)
+
+    def environment(self, port: int) -> dict[str, str]:
+        digest = sha256(KEY.encode()).hexdigest()
+        return os.environ | {
+            "DATABASE_URL": self.url,
+            "GATEPOST_SECRET": rivals.SECRET,
+            "GATEPOST_BASE_URL": f"http://127.0.0.1:{port}",
+            "GATEPOST_SERVICE_KEYS": f"bench:{digest}:read+write",
+            "GATEPOST_PURGE_EVERY": "0",
+            "PORT": str(port),
+            "PYTHONPATH": str(ROOT),
+        }
+
+    @contextmanager
+    def running(self, name: str, requests: list[Request]) -> Iterator[Contestant]:
+        """Gatepost as it is deployed (log, metrics and limits on), or the same by hand."""
+        port = free_port()
+        command = [sys.executable, "-m", "app.cli", "serve"]
+        if name == LIMIT_B:
+            command = [
+                *(sys.executable, "-m", "uvicorn", "bench.by_hand:app", "--port", str(port)),
+                *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
+                *("--no-access-log", "--no-proxy-headers"),
+            ]
+        path = write(self.folder / f"{name}.requests", requests)
+        with server(command, self.environment(port), port, self.folder / f"{name}.log", ROOT) as p:
+            yield Contestant(name, p, port, path)
+
+    @contextmanager
+    def rival(self, rival: rivals.Rival) -> Iterator[Contestant]:
+        own = not isinstance(rival, rivals.BetterAuth)
+        url = self.url
+        if own:
+            name = rival.name.replace("-", "_")
+            self.database.sql(f"CREATE DATABASE {name}")
+            url = url.replace("/gatepost?", f"/{name}?")
+            rival.prepare(url, users=self.options.users, sessions=self.options.sessions)
+        port = free_port()
+        command, environment = rival.start(url, port)
+        path = self.folder / f"{rival.name}.requests"
+
+        def prepare() -> None:
+            found = rival.requests(2_000)
+            write(path, [("GET", target, headers, b"") for target, headers in found])
+            for target, headers in found[:3]:
+                answer = ask(port, ("GET", target, headers, b""))
+                if not rival.check(answer.content, headers):
+                    raise SystemExit(f"{rival.name} answered {answer.status_code} {answer.text}")
+
+        with server(command, environment, port, self.folder / f"{rival.name}.log", ROOT) as pid:
+            prepare()
+            yield Contestant(
+                rival.name, pid, port, path, prepare if "cache" in rival.name else None
+            )
+
+    def rounds(self, contestants: list[Contestant]) -> None:
+        alternate(contestants, self.database, self.options.rounds, self.options.seconds)
+        for contestant in contestants:
+            errors = sum(one.errors for one in contestant.rounds)
+            if errors:
+                print(f"{contestant.name}: {errors} requests failed", file=sys.stderr)
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+def _from(number: int) -> dict[str, str]:
+    return {"X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
+
+
+def lookups(bench: Bench) -> list[Request]:
+    """Each with an address of its own, so that nobody runs into a limit."""
+    node = rivals.BetterAuth("")
+    node.start(bench.url, 0)
+    cookies = [headers["Cookie"] for _, headers in node.requests(bench.options.asked)]
+    path = rivals.BetterAuth.path
+    return [("GET", path, {"Cookie": c} | _from(n), b"") for n, c in enumerate(cookies)]
+
+
+def rest(bench: Bench) -> dict[str, list[Request]]:
+    """The requests of the REST door by kind."""
+    headers = {"apikey": KEY, "Content-Type": "application/json"}
+    count = headers | {"Prefer": "count=exact"}
+    minimal = headers | {"Prefer": "return=minimal"}
+    ids = bench.database.sql("SELECT id FROM users ORDER BY hashtext(email) LIMIT 5000").split()
+    people = [
+        json.dumps([{"name": "New", "email": f"{os.urandom(12).hex()}@example.org"}]).encode()
+        for _ in range(200_000)
+    ]
+    users = "/rest/v1/users"
+    sessions = "/rest/v1/sessions?select=id&limit=1&user_id=eq."
+    return {
+        "one row by id": [("GET", f"{users}?id=eq.{id_}", headers, b"") for id_ in ids],
+        "a page of 50": [("GET", f"{users}?order=created_at,id&limit=50", headers, b"")],
+        "count": [("GET", sessions + id_, count, b"") for id_ in ids],
+        "insert": [("POST", users, minimal, person) for person in people],
+    }
+
+
+# --- what is measured -----------------------------------------------------------------------------
+
+
+def _rate(one: Round) -> float:
+    return one.rate
+
+
+def _p99(one: Round) -> float:
+    return one.p99
+
+
+def _cpu(one: Round) -> float:
+    return one.cpu
+
+
+def _all_cpu(one: Round) -> float:
+    return one.cpu + one.database
+
+
+def session(bench: Bench) -> None:
+    """The session lookup of all of them, and the database's own limit."""
+    requests = lookups(bench)
+    with ExitStack() as stack:
+        base = stack.enter_context(bench.running(LIMIT_B, requests))
+        ours = stack.enter_context(bench.running("Gatepost", requests))
+        expected = ask(base.port, requests[0])
+        answer = ask(ours.port, requests[0])
+        if answer.content != expected.content or answer.json()["user"] is None:
+            raise SystemExit(f"not the same answer: {answer.text} {expected.text}")
+        others = [stack.enter_context(bench.rival(one)) for one in rivals.RIVALS]
+        everyone = [base, ours, *others]
+        bench.rounds(everyone)
+        rows = [
+            [
+                one.name,
+                spread(one.ratios(base, _rate)),
+                spread(one.ratios(base, _p99)),
+                spread(one.ratios(base, _cpu)),
+                spread(one.ratios(base, _all_cpu)),
+                spread([each.statements for each in one.rounds]),
+                f"{memory(one.pid):.0f} MB",
+            ]
+            for one in everyone
+        ]
+        print(f"\n## get-session, {CONNECTIONS} connections, one process\n")
+        print("Multiples of LIMIT-B, but for the last two columns.\n")
+        head = ("requests/s", "p99", "CPU of the service", "… and the database")
+        print(table(("", *head, "statements a request", "memory"), rows))
+        print("\nGatepost's requests a second, as a multiple of the others':\n")
+        print(table(("", "×"), [[o.name, spread(ours.ratios(o, _rate), 1)] for o in others]))
+    print(
+        "\npgbench with the statement of LIMIT-B, as a multiple of LIMIT-B's requests/s: ", end=""
+    )
+    print(spread([rate / one.rate for rate, one in zip(pgbench(bench), base.rounds, strict=True)]))
+
+
+def pgbench(bench: Bench) -> list[float]:
+    """Statements a second, one client for each connection that LIMIT-B holds."""
+    script = bench.folder / "lookup.sql"
+    text = STATEMENTS["session"].replace("$1", "md5('session ' || :n)")
+    one_line = " ".join(text.split())
+    script.write_text(f"\\set n random(1, {bench.options.sessions})\n{one_line};\n")
+    script.chmod(0o644)
+    command = [
+        *(bench.binaries / "pgbench", "-n", "-M", "prepared", "-c", "10", "-j", "1"),
+        *("-T", f"{bench.options.seconds}", "-f", script, bench.url),
+    ]
+    rates = []
+    for _ in range(bench.options.rounds):
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        line = next(line for line in done.stdout.splitlines() if line.startswith("tps"))
+        rates.append(float(line.split()[2]))
+    return rates
+
+
+def rest_door(bench: Bench) -> None:
+    """Four requests of the REST door beside the same by hand."""
+    rows = []
+    kinds = rest(bench)
+    for kind, requests in kinds.items():
+        half = len(requests) // 2 if kind == "insert" else 0  # nobody inserts another's rows
+        with (
+            bench.running(LIMIT_B, requests[half:]) as base,
+            bench.running("Gatepost", requests[:half] or requests) as ours,
+        ):
+            bench.rounds([base, ours])
+            rows.append(
+                [
+                    kind,
+                    *(spread(ours.ratios(base, value)) for value in (_rate, _p99, _cpu, _all_cpu)),
+                ]
+            )
+    print("\n## The REST door, as multiples of the same by hand\n")
+    head = ("requests/s", "p99", "CPU of the service", "… and the database")
+    print(table(("", *head), rows))
+
+
+def sign_in(bench: Bench) -> None:
+    """Sign-ins by two clients without pause, and what they do to the lookups meanwhile."""
+    requests, node = lookups(bench), rivals.RIVALS[0]
+    assert isinstance(node, rivals.BetterAuth)
+    with bench.running("Gatepost", requests) as ours, bench.rival(node) as theirs:
+        wanted = node.sign_in(WHO_SIGN_IN)
+        ratios: list[float] = []
+        waits: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+        for _ in range(bench.options.rounds):
+            rates = {}
+            for one in (ours, theirs):
+                own = {"Origin": f"http://127.0.0.1:{one.port}"}
+                posts = [("POST", p, headers | own, body) for p, headers, body in wanted]
+                path = write(bench.folder / f"{one.name}.sign-ins", posts)
+                if ask(one.port, posts[0]).status_code != 200:
+                    raise SystemExit(f"{one.name} signs nobody in")
+                rates[one.name] = _signed_in(one, path, bench.options.seconds)
+                idle = load(one.port, one.requests, bench.options.seconds)["p99"]
+                thread = threading.Thread(
+                    target=_signed_in, args=(one, path, bench.options.seconds + 2)
+                )
+                thread.start()
+                busy = load(one.port, one.requests, bench.options.seconds)["p99"]
+                thread.join()
+                waits[one.name].append(busy / idle)
+            ratios.append(rates[ours.name] / rates[theirs.name])
+    print("\n## Signing in\n")
+    print(f"Gatepost's sign-ins a second over better-auth's, two clients: {spread(ratios)}\n")
+    rows = [[name, spread(values, 1)] for name, values in waits.items()]
+    print(table(("p99 of get-session while two clients sign in, over its idle p99", "×"), rows))
+
+
+def _signed_in(one: Contestant, path: Path, seconds: int) -> float:
+    result = load(one.port, path, seconds, connections=2)
+    if result["status_errors"]:
+        print(f"{one.name}: {result['status_errors']} sign-ins refused", file=sys.stderr)
+    return result["requests"] / result["duration_us"] * 1e6
+
+
+SECTIONS: Final = {"session": session, "rest": rest_door, "sign-in": sign_in}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each round")
+    parser.add_argument("--users", type=int, default=rivals.USERS)
+    parser.add_argument("--sessions", type=int, default=rivals.SESSIONS)
+    options = parser.parse_args()
+    unknown = set(options.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no section {', '.join(sorted(unknown))}")
+    options.asked = min(ASKED, options.sessions)
+    rivals.install()
+    with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # for the user the server runs as; the data in it is private
+        with EmbeddedPostgres(folder / "postgres", options=OPTIONS) as postgres:
+            bench = Bench(postgres, folder, options)
+            bench.seed()
+            for section in options.sections or SECTIONS:
+                SECTIONS[section](bench)
+
+
+if __name__ == "__main__":
+    main()
