@@ -9,7 +9,7 @@ NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(
 	tests/interop/*/package-lock.json tests/interop/*/node/package-lock.json)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint schema docs
+.PHONY: help serve test lint schema docs bench
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +29,9 @@ lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 
 schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the migrations
 	@exec .venv/bin/python scripts/dump_schema.py
+
+bench: $(ENVIRONMENT) ## Compare the speed with others, some 15 minutes; ARGS as bench/compare.py has them
+	@exec .venv/bin/python bench/compare.py $(ARGS)
 
 docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and docs/schema.svg from the migrations
 	@exec .venv/bin/python scripts/document_schema.py
