@@ -1,4 +1,4 @@
-"""Servers with a sessions table of any size, and pgbench on them: what at_size.py measures with."""
+"""Servers with a sessions table of any size, and pgbench on them: the tools of at_size.py."""
 
 import asyncio
 import os
@@ -202,32 +202,51 @@ async def set_index(database: Database, index: str) -> None:
         await database.execute(make_it)
 
 
-async def churn(database: Database, rows: int) -> None:
-    """DAYS in which some sessions are refreshed, others expire and are purged, new ones come.
+async def churn(database: Database, rows: int) -> float:
+    """DAYS in each of which what has expired is purged, and while some sessions are refreshed as
+    many new ones come: they fill the room of the purged, and the table loses its order of time.
 
-    So the room of purged rows is filled by later ones, and the order in the table is no order of
-    time any more. Each day ends with a VACUUM.
+    Gives the share of the refreshes of the second half that were HOT.
     """
-    parts = 5  # transactions in a day: what one leaves behind the next can clean up
-    created = "$4::timestamptz + interval '1 day' * ((n - $1::bigint)::float8 / ($2 - $1))"
+    parts = 5  # of a day, each a transaction of either kind: the next cleans up what one leaves
+    created = "$4::timestamptz + interval '1 day' * ((n - $1::bigint)::float8 / ($2 - $1) / 5)"
     fill = _SESSIONS.format(created=created, expires=f"{created} + interval '7 days'")
     number = rows
-    for day in range(1, DAYS + 1):
-        now = NOW + timedelta(days=day)
-        for _ in range(parts):
+    updated = []
+    for day in range(DAYS + 1):
+        if day >= DAYS / 2:
+            updated.append(await hot_updates(database))
+        if day == DAYS:
+            break
+        now = NOW + timedelta(days=day, hours=12)
+        gone = await database.execute("DELETE FROM sessions WHERE expires_at < $1", now)
+        come = int(gone.split()[-1]) // parts
+        await database.execute("VACUUM (ANALYZE) sessions")
+        for part in range(parts):
+            moment = now + timedelta(days=part / parts)
             await database.execute(
                 "UPDATE sessions"
-                " SET expires_at = $1::timestamptz + interval '7 days' * (1 - random() / 7)"
+                " SET expires_at = $1::timestamptz + interval '7 days' * (1 - random() / 35)"
                 " WHERE expires_at > $1 AND random() < $2::float8",
-                now, RETURNS / parts,
+                moment, RETURNS / parts,
             )  # fmt: skip
-        gone = await database.execute("DELETE FROM sessions WHERE expires_at < $1", now)
-        end = number + int(gone.split()[-1])
-        await database.execute("SET session_replication_role = replica")  # no foreign key checks
-        await database.execute(fill, number, end, max(rows // PER_USER, 1), now)
-        await database.execute("RESET session_replication_role")
-        number = end
-        await database.execute("VACUUM (ANALYZE) sessions")
+            await database.execute("SET session_replication_role = replica")  # no foreign keys
+            users = max(rows // PER_USER, 1)
+            await database.execute(fill, number, number + come, users, moment)
+            await database.execute("RESET session_replication_role")
+            number += come
+    updates, hot = (after - before for before, after in zip(updated[0], updated[-1], strict=True))
+    return hot / updates
+
+
+async def hot_updates(database: Database) -> tuple[int, int]:
+    """Updates of sessions so far, and how many of them were HOT."""
+    await database.execute("SELECT pg_stat_force_next_flush()")
+    found = await database.fetchrow(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'"
+    )
+    assert found
+    return found[0], found[1]
 
 
 async def sizes(database: Database, rows: int) -> dict[str, float]:
