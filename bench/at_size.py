@@ -625,7 +625,7 @@ async def experiment_e(rows: int) -> None:
         "Chrome/130.0.0.0 Safari/537.36'",
     }
     script = f"\\set n random(0, {rows - 1})\n" + spelled(sessions.create, **values)
-    count = rows // 50
+    count = rows // 25
     lsn = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"
     async with server(SMALL_MEMORY) as postgres:
         await clone(postgres, "base")
