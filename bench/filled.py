@@ -355,17 +355,17 @@ def living(rows: int) -> str:
     return f"random(0, {rows // 10 - 1}) * 10 + random({EXPIRING}, 9)"
 
 
-def one(numbers: str) -> str:
-    return f"\\set n {numbers}\n" + spelled(sessions.find, token=TOKEN)
-
-
-def many(numbers: str, count: int = 16) -> str:
-    """A batch of look-ups as one statement."""
+def many(numbers: str, count: int = 1) -> str:
+    """A batch of look-ups, as the service makes them: one statement."""
     sets = "".join(f"\\set n{i} {numbers}\n" for i in range(count))
     tokens = ",".join(f"md5(:n{i}::text)" for i in range(count))
-    return (
-        sets + _text(sessions.find).replace("= $1::text", f"= ANY (ARRAY[{tokens}]::text[])") + ";"
-    )
+    return sets + spelled(sessions.find, tokens=f"ARRAY[{tokens}]")
+
+
+def one(numbers: str) -> str:
+    """A look-up with nothing around its token."""
+    columns, _, _ = _text(sessions.find).partition(" WHERE ")
+    return f"\\set n {numbers}\n{columns} WHERE s.token = {TOKEN};\n"
 
 
 def of_user(rows: int) -> str:
