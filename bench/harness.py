@@ -159,9 +159,7 @@ def ask(port: int, request: Request) -> httpx.Response:
     return httpx.request(method, url, headers=dict(headers), content=body, timeout=30)
 
 
-def load(
-    port: int, requests: Path, seconds: int, connections: int = CONNECTIONS
-) -> dict[str, Any]:
+def load(port: int, requests: Path, seconds: int, connections: int = CONNECTIONS) -> dict[str, Any]:
     """One run of wrk; its last line."""
     command = [
         *(wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"),

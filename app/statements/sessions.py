@@ -16,7 +16,7 @@ find: Final = statement(
     "sessions.find",
     Query.from_(_s)
     .join(_u)
-    .on(Expression("{} = {}", _u.id, _s.user_id))
+    .on(Expression("{} = ANY (ARRAY[{}])", _u.id, _s.user_id))
     .select(*_columns, *(named(_u.field(name), f"user.{name}") for name in users.columns))
     .where(
         Expression("{} = ANY (ARRAY(SELECT unnest({})))", _s.token, Parameter("tokens", "text[]"))
@@ -24,9 +24,10 @@ find: Final = statement(
 )
 """Sessions by their tokens, each with its user's columns as ``user.…``.
 
-The sub-select hides how many tokens there are, so a plan for this batch never looks cheaper than
-the kept one: PostgreSQL plans five times and no more, without plan_cache_mode, which is state of a
-session that a pooler does not know.
+The join is written so that it cannot be hashed: of a few thousand users PostgreSQL would rather
+read all. The sub-select hides how many tokens there are, so a plan for this batch never looks
+cheaper than the kept one: PostgreSQL plans five times and no more, without plan_cache_mode, which
+is state of a session that a pooler does not know.
 """
 
 create: Final = statement(

@@ -137,9 +137,27 @@ async def test_no_plan_is_made_for_a_batch(database_url: str, db: asyncpg.Connec
     prepared = await connection.prepare(lookups.sessions.find.text)
     for size in (1, 1, 1, 1, 1, 1, 60, 2, 30, 1, 7):
         assert len(await prepared.fetch(known[:size])) == size
-    custom = await connection.fetchval("SELECT custom_plans FROM pg_prepared_statements LIMIT 1")
+    custom = await connection.fetchval(
+        "SELECT custom_plans FROM pg_prepared_statements WHERE name = $1", prepared.get_name()
+    )
     await connection.close()
     assert custom == 5
+
+
+async def test_a_few_thousand_users_are_not_all_read(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    await db.execute(
+        "INSERT INTO users (name, email) SELECT 'A', n || '@example.com'"
+        " FROM generate_series(1, 2000) n;"
+        "INSERT INTO sessions (user_id, token, expires_at)"
+        " SELECT id, md5(id::text || n), now() + interval '1 day'"
+        " FROM users, generate_series(1, 5) n"
+    )
+    await db.execute("ANALYZE users, sessions")
+    await db.execute("SET plan_cache_mode = force_generic_plan")
+    plan = await db.fetch(f"EXPLAIN {lookups.sessions.find.text}", ["x" * 32])
+    assert not [row[0] for row in plan if "Seq Scan" in row[0]]
 
 
 async def test_a_connection_that_hangs_holds_nobody_else_up(
