@@ -1,14 +1,14 @@
 """The REST door: PostgREST's protocol over the tables of app/schema.py.
 
-One request is one statement: the query string becomes a tree, the tree a statement (kept by its
-shape), and the server gives the rows as the JSON that is sent.
+One request is one statement: the query string becomes a tree, the tree a statement, and the server
+gives the rows as the JSON that is sent. What follows from a request's shape is made once and kept.
 """
 
 from typing import Final
 
-from starlette.requests import Request
+from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.database import (
     Database,
@@ -18,16 +18,30 @@ from app.database import (
     QueryTimeoutError,
 )
 from app.http.errors import RETRY_AFTER, error_response
-from app.rest import media, openapi
+from app.rest import grammar, media, openapi
 from app.rest.errors import RestError, from_database
-from app.rest.exchange import PREFIX, Exchange
+from app.rest.exchange import PREFIX, Asked, Exchange, Header, Reply
 from app.rest.keys import Keys, require
 from app.rest.reading import Read
+from app.rest.shapes import Shapes, decoded, holds, take_apart
+from app.rest.tree import Value
 from app.rest.writing import Delete, Insert, Put, Update
 from app.schema import RELATIONS, SECRETS, Relation
 from app.settings import ServiceKey, Settings
 
-_METHODS: Final = "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"
+_EXCHANGES: Final[dict[str, type[Exchange]]] = {
+    "GET": Read,
+    "HEAD": Read,
+    "POST": Insert,
+    "PUT": Put,
+    "PATCH": Update,
+    "DELETE": Delete,
+}
+_METHODS: Final = ",".join(("OPTIONS", *_EXCHANGES))
+_ASKING: Final = frozenset(
+    (b"accept", b"accept-profile", b"content-profile", b"content-type", b"prefer", b"range")
+)
+"""The headers that an answer depends on, besides those of the key."""
 
 
 class RestDoor:
@@ -37,24 +51,38 @@ class RestDoor:
         self._database = database
         self._max_rows = settings.max_rows
         self._keys = Keys(settings.service_keys)
+        self.shapes = Shapes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # an ASGI application and not an endpoint: the router would answer other methods itself
-        response = await self._answer(Request(scope, receive))
+        response = await self._answer(scope, receive)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         hidden: frozenset[str] = SECRETS
         try:
-            key = self._keys.caller(request.headers)
-            request.state.key_name = key.name
+            authorization = apikey = None
+            asking: list[Header] = []
+            for name, value in scope["headers"]:
+                if name in _ASKING:
+                    asking.append((name, value))
+                elif name == b"apikey" and apikey is None:
+                    apikey = value
+                elif name == b"authorization" and authorization is None:
+                    authorization = value
+            key = self._keys.caller(authorization or b"", apikey or b"")
+            scope.setdefault("state", {})["key_name"] = key.name
             if "secrets" in key.scopes:
                 hidden = frozenset()
             # not the router's parameter: its pattern lets a line feed at the end go by
-            name = request.scope["path"].removeprefix(PREFIX).removeprefix("/")
-            if not name:
-                return await self._root(request, key)
-            return await self._relation(request, key, _relation(name))
+            path = scope["path"].removeprefix(PREFIX).removeprefix("/")
+            if not path:
+                return await self._root(scope["method"], key, Headers(raw=asking))
+            if scope["method"] == "OPTIONS":
+                _relation(path)
+                return Reply(200, b"", (b"allow", _METHODS.encode()))
+            exchange, values = self._exchange(scope, path, key, tuple(asking))
+            return await exchange.answer(values, receive)
         except RestError as error:
             return _refusal(error)
         except DatabaseError as error:
@@ -70,31 +98,33 @@ class RestDoor:
                 503, "PGRST000", "Database connection error. Retry later.", headers=RETRY_AFTER
             )
 
-    async def _root(self, request: Request, key: ServiceKey) -> Response:
-        if request.method not in ("GET", "HEAD"):
-            raise _no_method(request.method)
-        answer = media.negotiate(request.headers.get("accept"), root=True)
+    async def _root(self, method: str, key: ServiceKey, headers: Headers) -> Reply:
+        if method not in ("GET", "HEAD"):
+            raise _no_method(method)
+        answer = media.negotiate(headers.get("accept"), root=True)
         require(key, "read", "pg_catalog")
         body = await openapi.describe(self._database, PREFIX)
-        return Response(body, headers={"content-type": answer.content_type})
+        return Reply(200, body, (b"content-type", answer.content_type.encode()))
 
-    async def _relation(self, request: Request, key: ServiceKey, relation: Relation) -> Response:
-        match request.method:
-            case "OPTIONS":
-                return Response(status_code=200, headers={"allow": _METHODS})
-            case "GET" | "HEAD":
-                exchange: type[Exchange] = Read
-            case "POST":
-                exchange = Insert
-            case "PUT":
-                exchange = Put
-            case "PATCH":
-                exchange = Update
-            case "DELETE":
-                exchange = Delete
-            case method:
-                raise _no_method(method)
-        return await exchange(self._database, self._max_rows, request, key, relation).answer()
+    def _exchange(
+        self, scope: Scope, path: str, key: ServiceKey, asking: tuple[Header, ...]
+    ) -> tuple[Exchange, list[Value]]:
+        """The exchange for the shape of a request, and the request's values."""
+        method, query = scope["method"], scope["query_string"]
+        parts, values = take_apart(query)
+        shape = (key.sha256, method, path, asking, parts)
+        exchange = self.shapes.get(shape)
+        if exchange is not None and len(query) <= grammar.MAX_QUERY:
+            return exchange, decoded(values)
+        relation = _relation(path)
+        if method not in _EXCHANGES:
+            raise _no_method(method)
+        asked = Asked.by(key, relation, method, Headers(raw=list(asking)))
+        parsed = grammar.parse(query)
+        exchange = _EXCHANGES[method](self._database, self._max_rows, asked, parsed)
+        if holds(query, parsed):
+            self.shapes.keep(shape, exchange)
+        return exchange, parsed.values
 
 
 def _relation(name: str) -> Relation:

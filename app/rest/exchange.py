@@ -1,57 +1,101 @@
-"""One request to a table and its answer: what reading and writing share."""
+"""The requests of one shape to a table and their answers: what reading and writing share."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
 
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from app.database import Database, Row
-from app.rest import grammar, media, preferences
+from app.rest import media, preferences
 from app.rest.errors import RestError
 from app.rest.media import Answer
-from app.rest.tree import Tree, Value
+from app.rest.preferences import Preferences
+from app.rest.tree import Request, Tree, Value
 from app.schema import Relation
 from app.settings import ServiceKey
 
 PREFIX: Final = "/rest/v1"
 _SCHEMA: Final = "public"
 
+Header = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked by the method and the headers, by whom, and of which table."""
+
+    key: ServiceKey
+    relation: Relation
+    method: str
+    form: Answer
+    prefer: Preferences
+    content_type: str | None
+    range: str | None
+
+    @classmethod
+    def by(cls, key: ServiceKey, relation: Relation, method: str, headers: Headers) -> Self:
+        """Raises RestError: 406 for a schema or a form that is not there, 400 for a preference."""
+        reads = method in ("GET", "HEAD")
+        _check_schema(headers.get("accept-profile" if reads else "content-profile", _SCHEMA))
+        return cls(
+            key,
+            relation,
+            method,
+            media.negotiate(", ".join(headers.getlist("accept"))),
+            preferences.parse(headers.getlist("prefer")),
+            headers.get("content-type"),
+            headers.get("range"),
+        )
+
+
+class Reply:
+    """An answer as its two ASGI messages."""
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, status: int, body: bytes, *headers: Header) -> None:
+        self._status = status
+        self._body = body
+        length = () if status == 204 else ((b"content-length", b"%d" % len(body)),)
+        self._headers = [*headers, *length]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self._status, "headers": self._headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self._body})
+
 
 class Exchange:
-    """One request and its answer."""
+    """All that follows from the shape of a request, and the answer to each that has it.
 
-    def __init__(
-        self,
-        database: Database,
-        max_rows: int,
-        request: Request,
-        key: ServiceKey,
-        relation: Relation,
-    ) -> None:
+    Making one raises RestError when no request of the shape can be answered.
+    """
+
+    def __init__(self, database: Database, max_rows: int, asked: Asked, parsed: Request) -> None:
         self.database = database
         self.max_rows = max_rows
-        self.request = request
-        self.key = key
-        self.relation = relation
-        self.secrets = "secrets" in key.scopes
-        _check_schema(request)
-        self.form = media.negotiate(", ".join(request.headers.getlist("accept")))
-        self.prefer = preferences.parse(request.headers.getlist("prefer"))
-        parsed = grammar.parse(request.scope["query_string"])
+        self.asked = asked
+        self.form = asked.form
+        self.prefer = asked.prefer
+        self.relation = asked.relation
+        self.secrets = "secrets" in asked.key.scopes
         self.tree: Tree = parsed.tree
-        self.values: list[Value] = parsed.values
+        self._headers: tuple[Header, ...] = ()
+        if self.prefer.applied:
+            self._headers = ((b"preference-applied", self.prefer.applied.encode()),)
+        self._type = (b"content-type", self.form.content_type.encode())
 
-    async def answer(self) -> Response:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+        """The answer to one request, of which ``values`` are the query string's, in its order."""
         raise NotImplementedError
 
-    def response(
-        self, status: int, body: bytes, headers: dict[str, str], *, form: Answer | None = None
-    ) -> Response:
-        if form is not None:
-            headers["content-type"] = form.content_type
-        if self.prefer.applied:
-            headers["preference-applied"] = self.prefer.applied
-        return Response(body, status, headers)
+    def reply(self, status: int, body: bytes | None, *headers: Header) -> Reply:
+        """``body``: None for an answer that has none, and therefore no type."""
+        if body is None:
+            return Reply(status, b"", *headers, *self._headers)
+        return Reply(status, body, *headers, self._type, *self._headers)
 
     def rendered(self, row: Row, labels: tuple[str, ...]) -> bytes:
         if self.form.type == media.CSV:
@@ -69,9 +113,7 @@ class Exchange:
             )
 
 
-def _check_schema(request: Request) -> None:
-    reads = request.method in ("GET", "HEAD")
-    schema = request.headers.get("accept-profile" if reads else "content-profile", _SCHEMA)
+def _check_schema(schema: str) -> None:
     if schema != _SCHEMA:
         raise RestError(
             406,
@@ -82,10 +124,7 @@ def _check_schema(request: Request) -> None:
         )
 
 
-def or_star(number: int | None) -> str:
-    return "*" if number is None else str(number)
-
-
-def content_range(offset: int, count: int, total: Any) -> str:
+def content_range(offset: int, count: int, total: int | None) -> Header:
+    """The header of ``count`` rows from ``offset`` on; of ``total``, None when it is not known."""
     rows = f"{offset}-{offset + count - 1}" if count else "*"
-    return f"{rows}/{or_star(total if isinstance(total, int) else None)}"
+    return b"content-range", f"{rows}/{'*' if total is None else total}".encode()

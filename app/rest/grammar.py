@@ -61,11 +61,12 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     for part in query.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")
-            pairs.append((_decoded(name), _decoded(value)))
+            pairs.append((decoded(name), decoded(value)))
     return pairs
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
+    """A raw part of a query string as text. Raises RestError: 22021 for what is no text."""
     try:
         text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:

@@ -5,8 +5,6 @@ A key is known by its SHA-256 alone. It comes as ``Authorization: Bearer KEY`` o
 
 from hashlib import sha256
 
-from starlette.datastructures import Headers
-
 from app.rest.errors import RestError
 from app.settings import Scope, ServiceKey
 
@@ -17,10 +15,16 @@ class Keys:
     def __init__(self, keys: tuple[ServiceKey, ...]) -> None:
         self._keys = {key.sha256: key for key in keys}
 
-    def caller(self, headers: Headers) -> ServiceKey:
-        """The caller's key. Raises RestError: 401 without one, or with one that is not known."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        token = given.strip() if scheme.lower() == "bearer" else headers.get("apikey", "")
+    def caller(self, authorization: bytes, apikey: bytes) -> ServiceKey:
+        """The caller's key, by the values of these headers.
+
+        Raises RestError: 401 without one, or with one that is not known.
+        """
+        token = apikey
+        if authorization:
+            scheme, _, given = authorization.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer":
+                token = given.strip().encode("latin-1")
         if not token:
             raise RestError(
                 401,
@@ -30,7 +34,7 @@ class Keys:
                 "Send a service key: Authorization: Bearer KEY, or apikey: KEY",
             )
         # looked up by digest: the time tells nothing about the key
-        key = self._keys.get(sha256(token.encode("latin-1", "replace")).hexdigest())
+        key = self._keys.get(sha256(token).hexdigest())
         if key is None:
             raise RestError(401, "PGRST301", "The service key is not known")
         return key

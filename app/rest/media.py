@@ -75,17 +75,8 @@ def _range(part: str) -> tuple[float, str, dict[str, str]]:
     return weight, name.lower(), parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The rows of a body, each a mapping of column to JSON value."""
-
-    rows: list[dict[str, Any]]
-    many: bool
-    """Whether the body was a list, even of one."""
-
-
-def decode(content_type: str | None, body: bytes, *, columns: bool) -> Payload:
-    """The rows in a body.
+def decode(content_type: str | None, body: bytes, *, columns: bool) -> list[dict[str, Any]]:
+    """The rows in a body, each a mapping of column to JSON value.
 
     ``columns``: the request names the columns, so the rows' keys may differ.
     Raises RestError: 415 for another type, 400 PGRST102 when the body is malformed.
@@ -100,7 +91,7 @@ def decode(content_type: str | None, body: bytes, *, columns: bool) -> Payload:
     return _json(body, columns)
 
 
-def _json(body: bytes, columns: bool) -> Payload:
+def _json(body: bytes, columns: bool) -> list[dict[str, Any]]:
     if not body.strip():
         raise bad_body("Empty or invalid json")
     try:
@@ -108,15 +99,15 @@ def _json(body: bytes, columns: bool) -> Payload:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad_body("Empty or invalid json", f"{error}"[:200]) from None
     if isinstance(value, dict):
-        return Payload([value], many=False)
+        return [value]
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise bad_body("The body must be a JSON object or an array of JSON objects")
     if not columns and any(row.keys() != value[0].keys() for row in value):
         raise bad_body("All object keys must match")
-    return Payload(value, many=True)
+    return value
 
 
-def _csv(body: bytes) -> Payload:
+def _csv(body: bytes) -> list[dict[str, Any]]:
     try:
         reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         lines = list(reader)
@@ -134,10 +125,10 @@ def _csv(body: bytes) -> Payload:
         if len(record) != len(header):
             raise bad_body("All lines must have same number of fields", f"line {number}")
         rows.append({n: None if v == "NULL" else v for n, v in zip(header, record, strict=True)})
-    return Payload(rows, many=True)
+    return rows
 
 
-def _form(body: bytes) -> Payload:
+def _form(body: bytes) -> list[dict[str, Any]]:
     row: dict[str, Any] = {}
     for part in body.split(b"&"):
         if part:
@@ -146,7 +137,7 @@ def _form(body: bytes) -> Payload:
                 row[name.decode()] = value.decode()
             except UnicodeDecodeError as error:
                 raise bad_body("Invalid form", f"{error}"[:200]) from None
-    return Payload([row], many=False)
+    return [row]
 
 
 def to_csv(labels: tuple[str, ...], body: str) -> bytes:

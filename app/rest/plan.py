@@ -48,15 +48,18 @@ class Plan:
     """A statement, what its values become, and the labels of its columns."""
 
     statement: Statement
-    slots: tuple[tuple[int, Slot], ...]
+    slots: tuple[tuple[str, int, Slot], ...]
+    """The parameter of each value, and the value's place in the request."""
     labels: tuple[str, ...]
 
     def arguments(
         self, values: Sequence[Value], max_rows: int, others: dict[str, Any] | None = None
     ) -> tuple[Any, ...]:
-        named = {f"v{at}": slot.convert(values[at], max_rows) for at, slot in self.slots}
+        named = {name: slot.convert(values[at], max_rows) for name, at, slot in self.slots}
         named["max_rows"] = max_rows
-        return self.statement.arguments(named | (others or {}))
+        if others:
+            named.update(others)
+        return self.statement.arguments(named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ words now, today, tomorrow, yesterday, epoch and (-)infinity. A time without a z
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -29,6 +30,8 @@ def from_text(type_: ColumnType, text: str) -> Any:
                 raise bad_text()
             return text
         case "uuid":
+            with suppress(msgspec.ValidationError):  # the usual forms, at a quarter of the time
+                return msgspec.convert(text, UUID)
             value = text.strip()
             if _UUID.fullmatch(value):
                 try:
