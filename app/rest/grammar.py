@@ -86,7 +86,7 @@ class _Parser:
         self.embeds = 0
 
     def request(self, pairs: list[tuple[str, str]]) -> Request:
-        once: dict[str, str] = {}
+        once: set[str] = set()
         select: tuple[ColumnItem | EmbedItem, ...] = (ColumnItem("*"),)
         columns = on_conflict = None
         for name, value in pairs:
@@ -96,8 +96,9 @@ class _Parser:
                 "columns",
                 "on_conflict",
             )
-            if known and once.setdefault(name, value) is not value:
+            if known and name in once:
                 raise RestError(400, "PGRST100", f'"{name}" is given twice')
+            once.add(name)
             if name == "select":
                 select = Text("select parameter", value).whole(self.items)
             elif name == "columns":

@@ -30,14 +30,17 @@ class Read(Exchange):
         self._head = asked.method == "HEAD"
         self._offset = self.tree.level(()).offset
         self._plan = self._planned(total=prefer.count == "exact")
+        self._estimate: Plan | None = None
+        if prefer.count in ("planned", "estimated"):
+            counted = build.counted(self.relation, self.tree, secrets=self.secrets)
+            self._estimate = replace(counted, statement=explained(counted.statement))
 
     async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
-        plan, total = self._plan, None
-        count = self.prefer.count
-        if count in ("planned", "estimated"):
-            total = await self._estimate(values)
+        plan, count, total = self._plan, self.prefer.count, None
+        if self._estimate is not None:
+            total = await self._estimated(self._estimate, values)
             if count == "estimated" and total <= self.max_rows:
-                count, plan = "exact", self._planned(total=True)
+                plan, count = self._planned(total=True), "exact"
         arguments = plan.arguments(values, self.max_rows)
         row = await self.database.fetch_row(plan.statement, *arguments)
         self.check_singular(row)
@@ -66,10 +69,9 @@ class Read(Exchange):
         )
         return build.read(self.relation, self.tree, output, secrets=self.secrets)
 
-    async def _estimate(self, values: Sequence[Value]) -> int:
-        plan = build.counted(self.relation, self.tree, secrets=self.secrets)
+    async def _estimated(self, plan: Plan, values: Sequence[Value]) -> int:
         arguments = plan.arguments(values, self.max_rows)
-        rows = await self.database.fetch(explained(plan.statement), *arguments)
+        rows = await self.database.fetch(plan.statement, *arguments)
         return int(msgspec.json.decode(rows[0]["QUERY PLAN"])[0]["Plan"]["Plan Rows"])
 
 
