@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 
 from app.database.errors import DatabaseUnavailableError, PoolExhaustedError
+from app.deadlines import Deadlines
 
 Row = Mapping[str, Any]  # what the driver's records are used as
 
@@ -44,6 +45,7 @@ class Pool:
     def __init__(self, connect: Callable[[], Awaitable[Any]], *, size: int, timeout: float) -> None:
         self._connect = connect
         self._timeout = timeout
+        self._deadlines = Deadlines(timeout)
         self._places = [Place() for _ in range(size)]
         self._free = self._places.copy()  # the last one used is the next one taken
         self._waiting: deque[asyncio.Future[Place]] = deque()
@@ -53,7 +55,7 @@ class Pool:
 
     async def take(self) -> Place:
         """A place with an open connection. Raises DatabaseUnavailableError."""
-        place = self._free.pop() if self._free else await self._wait(self._timeout)
+        place = self._free.pop() if self._free else await self._wait()
         connection = place.connection
         if (
             connection is None
@@ -88,19 +90,22 @@ class Pool:
         try:
             async with asyncio.timeout(within):
                 for _ in self._places:
-                    place = self._free.pop() if self._free else await self._wait(within)
+                    while not self._free:
+                        with suppress(PoolExhaustedError):
+                            self._free.append(await self._wait())
+                    place = self._free.pop()
                     if place.connection is not None:
                         await place.connection.close()
-        except (TimeoutError, PoolExhaustedError):
+        except TimeoutError:
             for place in self._places:
                 if place.connection is not None:
                     place.connection.terminate()
 
-    async def _wait(self, within: float) -> Place:
+    async def _wait(self) -> Place:
         future: asyncio.Future[Place] = self._loop.create_future()
         self._waiting.append(future)
         try:
-            async with asyncio.timeout(within):
+            with self._deadlines.open():
                 return await future
         except BaseException as error:
             if future.done() and not future.cancelled():

@@ -16,6 +16,7 @@ from prometheus_client import Histogram
 
 from app.database.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError
 from app.database.pool import SESSION, Pool, Row
+from app.deadlines import Deadlines
 from app.settings import Settings
 from app.sql import Statement
 
@@ -48,6 +49,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Pool | None = None
+        self._deadlines = Deadlines(settings.query_timeout)
 
     async def open(self) -> None:
         """Make the pool. Connects on first use, so that a service can start before its database."""
@@ -67,7 +69,6 @@ class Database:
         settings = self._settings
         return await asyncpg.connect(
             settings.database_url,
-            command_timeout=settings.query_timeout,
             statement_cache_size=0 if settings.pooled else 200,
             server_settings=SESSION,
         )
@@ -159,7 +160,8 @@ class Database:
         place = await pool.take()
         doubtful = False
         try:
-            return await work(place.connection)
+            with self._deadlines.open():
+                return await work(place.connection)
         except (asyncio.CancelledError, TimeoutError):
             doubtful = True
             raise

@@ -4,7 +4,6 @@ Pure ASGI because Starlette's BaseHTTPMiddleware breaks cancellation and costs t
 throughput. One layer, for each part needs what the others know: the status, the id, the time.
 """
 
-import asyncio
 import logging
 import re
 import time
@@ -17,6 +16,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.deadlines import Deadlines
 from app.http.errors import RETRY_AFTER, BodyTooLargeError, error_response
 from app.http.log import access_log
 
@@ -47,7 +47,7 @@ class RequestMiddleware:
     ) -> None:
         self._app = app
         self._quick = quick
-        self._timeout = timeout
+        self._deadlines = Deadlines(timeout)
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,13 +75,12 @@ class RequestMiddleware:
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
                 return
-            async with asyncio.timeout(self._timeout):
+            with self._deadlines.open():
                 await self._app(scope, self._limited(scope, receive), send_with_id)
         except TimeoutError:
             if not status:
-                response = error_response(
-                    503, "503", f"No answer within {self._timeout:g} s", headers=RETRY_AFTER
-                )
+                message = f"No answer within {self._deadlines.seconds:g} s"
+                response = error_response(503, "503", message, headers=RETRY_AFTER)
                 await response(scope, receive, send_with_id)
         except ClientDisconnect:
             pass  # nobody is left to answer; the log has status 0
