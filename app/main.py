@@ -17,7 +17,7 @@ from app.auth.call import PREFIX as AUTH
 from app.auth.door import AuthDoor
 from app.database import Database
 from app.http.errors import on_http_exception
-from app.http.log import configure_logging
+from app.http.log import configure_logging, write_log
 from app.http.middleware import RequestMiddleware
 from app.operations.health import Health
 from app.operations.purge import purging
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Starlette:
             if auth is not None:
                 await auth.close()
             await database.close()
+            write_log()
 
     app = Starlette(
         routes=[

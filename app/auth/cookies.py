@@ -111,10 +111,6 @@ class Cookies:
     def cleared(self, name: str) -> str:
         return f"{name}=; Max-Age=0{self._attributes}"
 
-    def has_copy(self, jar: dict[str, str]) -> bool:
-        """Whether the request has a copy of its session in a cookie."""
-        return any(name.startswith(self.session_data) for name in jar)
-
     def take_bearer(self, jar: dict[str, str], authorization: str) -> None:
         """``Bearer token.signature`` stands for the session cookie; a bare token does not, for who
         reads the table would be everybody."""

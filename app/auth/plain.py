@@ -5,6 +5,7 @@ the door's endpoint gives. What is not plain is the endpoint's: a query, a sessi
 due for a refresh, one too many requests, a copy of the session in a cookie.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.types import Scope
 
 from app.auth import cookies, wire
 from app.auth.addresses import client_address
-from app.auth.call import PREFIX, Auth, now, seconds
+from app.auth.call import PREFIX, Auth, seconds
 from app.auth.cors import Cors
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.sessions import NOT_KEPT
@@ -60,12 +61,12 @@ class PlainGetSession:
                 origin = value.decode("latin-1")
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
-        jar = cookies.parse(cookie)
         names = self._auth.cookies
+        if names.session_data in cookie:
+            return None
+        jar = cookies.parse(cookie)
         if authorization:
             names.take_bearer(jar, authorization)
-        if names.has_copy(jar):
-            return None
         try:
             self._limiter.count(client_address(forwarded, self._proxies), _PATH)
         except TooManyRequestsError:
@@ -75,7 +76,7 @@ class PlainGetSession:
         token = names.signed(jar, names.session_token)
         if token is not None:
             row = await self._auth.lookups.find(token)
-            if row is None or row["expires_at"] - self._left_when_due <= now():
+            if row is None or row["expires_at"] - self._left_when_due <= datetime.now(UTC):
                 return None
             body = _encode({"session": wire.session(row), "user": wire.user(row, "user.")})
         return 200, [*_HEADERS, *self._cors.headers(origin)], body
