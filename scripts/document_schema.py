@@ -24,6 +24,7 @@ class Table:
         mine = [entry for entry in entries if entry.table == name]
         self.name = name
         self.comment = mine[0].comment
+        self.storage = mine[0].definition
         self.columns = [entry for entry in mine if entry.kind == "column"]
         self.constraints = [entry for entry in mine if entry.kind == "constraint"]
         self.indexes = [entry for entry in mine if entry.kind == "index"]
@@ -104,8 +105,9 @@ def section(table: Table) -> str:
         ]
         for t in table.triggers
     ]
+    storage = f"Storage: {code(table.storage)}\n\n" if table.storage else ""
     return (
-        f"\n## {table.name}\n\n{table.comment}\n\n"
+        f"\n## {table.name}\n\n{table.comment}\n\n{storage}"
         + grid(["column", "type", "null", "default", "what it is, and who writes it"], columns)
         + "\n" + grid(["constraint", "definition", "why"], constraints)
         + "\n" + grid(["index", "on", "what it serves"], indexes)

@@ -58,14 +58,17 @@ def differences(entries: Iterable[Entry], expected: Path = EXPECTED) -> list[str
 
 _CATALOGUE: Final = """
 WITH relations AS (
-    SELECT oid, relname::text AS name, relkind FROM pg_class
+    SELECT oid, relname::text AS name, relkind, reloptions FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relname <> 'schema_migrations'
 ), tables AS (
-    SELECT oid, name FROM relations WHERE relkind IN ('r', 'p')
+    SELECT oid, name, reloptions FROM relations WHERE relkind IN ('r', 'p')
 ), objects (kind, "table", rank, position, name, definition, comment, type, required, "default",
             target, columns) AS (
-    SELECT 'table', name, 1, 0, '', '', obj_description(oid, 'pg_class'),
-           '', false, '', '', ARRAY[]::text[]
+    SELECT 'table', name, 1, 0, '',
+           -- sorted: they stand in the order in which they were set
+           coalesce((SELECT 'WITH (' || string_agg(option, ', ' ORDER BY option COLLATE "C") || ')'
+                     FROM unnest(reloptions) option), ''),
+           obj_description(oid, 'pg_class'), '', false, '', '', ARRAY[]::text[]
     FROM tables
   UNION ALL
     SELECT 'column', t.name, 2, a.attnum, a.attname,
