@@ -327,15 +327,16 @@ CREATE TABLE public.sessions (
     CONSTRAINT sessions_expires_after_created CHECK ((expires_at > created_at)),
     CONSTRAINT sessions_ip_address_length CHECK ((length(ip_address) <= 45)),
     CONSTRAINT sessions_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at))),
-    CONSTRAINT sessions_token_shape CHECK ((token ~ '^[A-Za-z0-9_-]{32,255}$'::text))
-);
+    CONSTRAINT sessions_token_shape CHECK (((length(token) >= 32) AND (length(token) <= 255) AND (token !~ '[^A-Za-z0-9_-]'::text)))
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02');
 
 
 --
 -- Name: TABLE sessions; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.sessions IS 'Who is signed in where. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its sessions.';
+COMMENT ON TABLE public.sessions IS 'Who is signed in where. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its sessions. A tenth of each page stays free, so that every refresh is a HOT update (with full pages a quarter is not); vacuum comes at 2 % dead rows, to give the room of a purge to new ones.';
 
 
 --
@@ -363,7 +364,7 @@ COMMENT ON COLUMN public.sessions.token IS 'Secret: what the cookie carries, sig
 -- Name: COLUMN sessions.expires_at; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.sessions.expires_at IS 'From when the session counts as signed out, UTC, in milliseconds. Written at sign-in and by each refresh.';
+COMMENT ON COLUMN public.sessions.expires_at IS 'From when the session counts as signed out, UTC, in milliseconds. Written at sign-in and by each refresh. Without an index: with a btree no refresh is a HOT update and each writes 810 bytes of WAL, not 371; with a BRIN none is before PostgreSQL 16, and after ten days of purges it finds nothing. The purge reads all pages in turn, and a session is found by its token.';
 
 
 --
@@ -419,7 +420,7 @@ COMMENT ON CONSTRAINT sessions_times_finite ON public.sessions IS 'infinity is n
 -- Name: CONSTRAINT sessions_token_shape ON sessions; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON CONSTRAINT sessions_token_shape ON public.sessions IS 'Long enough not to be guessed, and of letters that need no escape in a cookie or an address.';
+COMMENT ON CONSTRAINT sessions_token_shape ON public.sessions IS 'Long enough not to be guessed, and of letters that need no escape in a cookie or an address. Every write checks it, a refresh too: in under 1 µs, while one pattern with {32,255} takes 67 to 80 and halves the sign-ins a second.';
 
 
 --
@@ -787,21 +788,7 @@ CREATE INDEX sessions_created_at_id_idx ON public.sessions USING btree (created_
 -- Name: INDEX sessions_created_at_id_idx; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON INDEX public.sessions_created_at_id_idx IS 'Serves the page of newest sessions: ORDER BY created_at, id, an order without ties.';
-
-
---
--- Name: sessions_expires_at_idx; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX sessions_expires_at_idx ON public.sessions USING brin (expires_at);
-
-
---
--- Name: INDEX sessions_expires_at_idx; Type: COMMENT; Schema: public; Owner: -
---
-
-COMMENT ON INDEX public.sessions_expires_at_idx IS 'Serves the search for expired rows (WHERE expires_at <). BRIN, so that a refresh stays a HOT update.';
+COMMENT ON INDEX public.sessions_created_at_id_idx IS 'Serves the page of newest sessions: ORDER BY created_at, id, an order without ties. Costs a sign-in 85 bytes of WAL.';
 
 
 --
@@ -815,7 +802,7 @@ CREATE INDEX sessions_user_id_idx ON public.sessions USING btree (user_id);
 -- Name: INDEX sessions_user_id_idx; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON INDEX public.sessions_user_id_idx IS 'Serves the sessions of one user (WHERE user_id =) and the cascade when a user is deleted.';
+COMMENT ON INDEX public.sessions_user_id_idx IS 'Serves the sessions of one user (WHERE user_id =) and the cascade when a user is deleted. Costs a sign-in 73 bytes of WAL.';
 
 
 --
@@ -935,4 +922,10 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090200'),
     ('20261122090300'),
     ('20261122090400'),
-    ('20261122090500');
+    ('20261122090500'),
+    ('20261122090600'),
+    ('20261122090700'),
+    ('20261122090800'),
+    ('20261122090900'),
+    ('20261122091000'),
+    ('20261122091100');

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from app.schema import TABLES, Relation, new_token
+from app.statements import sessions
 
 COLUMNS = """
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS not_null,
@@ -204,6 +205,8 @@ async def test_an_empty_name_is_legal(db: asyncpg.Connection) -> None:
     [
         ({"token": "short"}, "sessions_token_shape"),
         ({"token": "t" * 31 + " "}, "sessions_token_shape"),
+        ({"token": "t" * 31}, "sessions_token_shape"),
+        ({"token": "t" * 31 + "é"}, "sessions_token_shape"),
         ({"token": "t" * 256}, "sessions_token_shape"),
         ({"token": "t" * 32 + "\n"}, "sessions_token_shape"),
         ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "sessions_expires_after_created"),
@@ -217,6 +220,30 @@ async def test_a_session_that_cannot_be_one_is_refused(
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await session(db, user_id=owner, **given)
     assert refused.value.constraint_name == constraint
+
+
+async def test_the_shortest_and_the_longest_token(db: asyncpg.Connection) -> None:
+    owner = await user(db)
+    for token in ("09_-azAZ" * 4, "t" * 255):
+        await session(db, user_id=owner, token=token)
+
+
+async def test_every_refresh_is_a_hot_update(db: asyncpg.Connection) -> None:
+    """The new row beside the old one, and no index written to, from full pages on."""
+    await db.execute(
+        "INSERT INTO sessions (user_id, token, expires_at, user_agent)"
+        " SELECT $1, md5(n::text), now() + interval '1 day', repeat('x', 100)"
+        " FROM generate_series(1, 1000) n",
+        await user(db),
+    )
+    rows = await db.fetch("SELECT expires_at + interval '7 days', token, expires_at FROM sessions")
+    for row in rows:
+        assert await db.fetch(sessions.refresh.text, *row)
+    await db.execute("SELECT pg_stat_force_next_flush()")
+    counted = await db.fetchrow(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'"
+    )
+    assert counted == (1000, 1000)
 
 
 @pytest.mark.parametrize(

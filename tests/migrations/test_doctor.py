@@ -204,6 +204,12 @@ def test_a_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
             "ALTER TABLE users DISABLE TRIGGER users_set_row_times",
             "- trigger users.users_set_row_t",
         ),
+        ("ALTER TABLE sessions SET (fillfactor = 70)", "fillfactor=70"),
+        (
+            "ALTER TABLE sessions RESET (fillfactor)",
+            "+ table sessions: WITH (autovacuum_vacuum_sc",
+        ),
+        ("ALTER TABLE users SET (autovacuum_enabled = off)", "+ table users: WITH (autovacuum_e"),
         ("CREATE VIEW v AS SELECT 1", "+ other v: relation of kind v"),
         ("COMMENT ON COLUMN users.id IS NULL", "- column users.id"),
         (
@@ -218,6 +224,15 @@ def test_schema(postgres: Server, database_url: str, change: str, line: str) -> 
     found = checked(settings(database_url), "schema")
     assert found.level == "fail"
     assert line in found.text
+
+
+def test_the_order_in_which_storage_was_set_is_no_drift(
+    postgres: Server, database_url: str
+) -> None:
+    for size in (70, 90):
+        change = f"ALTER TABLE sessions SET (fillfactor = {size})"
+        postgres.sql(change, urlsplit(database_url).path[1:])
+    assert checked(settings(database_url), "schema").level == "ok"
 
 
 def test_the_expected_catalogue_is_up_to_date(database_url: str) -> None:

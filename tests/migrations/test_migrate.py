@@ -178,6 +178,36 @@ def test_an_index_build_that_cannot_end_leaves_no_index(
     assert invalid(postgres, empty) == "0"
 
 
+def test_an_index_that_could_not_be_dropped_in_time_is_later(postgres: Server, empty: str) -> None:
+    """What is interrupted leaves it invalid, or gone with the migration still to be applied."""
+    url, drop = postgres.url(empty), "20261122091000"
+    migrate(url, to=before(drop))
+    with session(postgres, empty, "LOCK TABLE sessions IN ACCESS SHARE MODE") as other:
+        assert other.stdin
+        other.stdin.write(b"SELECT pg_sleep(2);\n")  # and then it ends
+        other.stdin.close()
+        with pytest.raises(BusyError, match="no lock in 1 attempts"):
+            migrate(url, to=drop, patience=Patience(build=0.5))
+    assert applied(postgres, empty)[-1] == before(drop)
+    migrate(url, to=drop)
+    assert postgres.sql("SELECT to_regclass('sessions_expires_at_idx') IS NULL", empty) == "t"
+    assert invalid(postgres, empty) == "0"
+
+
+def test_no_writer_waits_where_a_migration_reads_the_table(postgres: Server, empty: str) -> None:
+    """Validating a check, there and back, and storage: all beside a write that has not ended."""
+    url, at_once = postgres.url(empty), Patience(lock=0.2, attempts=1)
+    unvalidate, validate, storage = "20261122090600", "20261122090800", "20261122091100"
+    for version, down in ((unvalidate, True), (validate, False), (storage, False), (storage, True)):
+        migrate(url, to=version if down else before(version))
+        with session(postgres, empty, "UPDATE sessions SET user_agent = ''"):
+            migrate(url, to=before(version) if down else version, down=down, patience=at_once)
+
+
+def before(version: str) -> str:
+    return ALL[ALL.index(version) - 1]
+
+
 def test_a_migration_that_fails_is_named_and_leaves_nothing(
     postgres: Server, empty: str, folder: Path, tmp_path: Path
 ) -> None:
