@@ -54,11 +54,6 @@ INDEXES: Final = {
     "btree": "CREATE INDEX sessions_expires_at_idx ON sessions (expires_at)",
 }
 
-# The same rule twice. Every write checks it, a refresh too, and the engine builds a state for each
-# count of the first anew each time. Everything but a line of E runs with the second.
-COUNTED: Final = "token ~ '^[A-Za-z0-9_-]{32,255}$'"
-SCANNED: Final = "length(token) BETWEEN 32 AND 255 AND token !~ '[^A-Za-z0-9_-]'"
-
 
 # --- the servers ----------------------------------------------------------------------------------
 
@@ -79,8 +74,6 @@ async def server(
         options = SETTINGS | dict(memory)
         with EmbeddedPostgres(home / "pg", binaries=binaries, options=options) as running:
             await asyncio.to_thread(migrate, running.url())
-            async with connected(running, "gatepost") as connection:
-                await set_shape(connection, SCANNED)
             yield running
 
 
@@ -187,13 +180,6 @@ async def load(
         for _, make_it, _ in (*aside[1], *aside[0]):
             await one.execute(make_it)
         await one.execute("VACUUM (ANALYZE) users, sessions")
-
-
-async def set_shape(database: Database, check: str) -> None:
-    await database.execute(
-        "ALTER TABLE sessions DROP CONSTRAINT sessions_token_shape,"
-        f" ADD CONSTRAINT sessions_token_shape CHECK ({check})"
-    )
 
 
 async def set_index(database: Database, index: str) -> None:
