@@ -16,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 from app.auth.call import PREFIX as AUTH
 from app.auth.door import AuthDoor
 from app.database import Database
+from app.http.answers import Answers
 from app.http.errors import on_http_exception
-from app.http.log import configure_logging, write_log
+from app.http.log import configure_logging
 from app.http.middleware import RequestMiddleware
 from app.operations.health import Health
 from app.operations.purge import purging
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> Starlette:
     rest = RestDoor(database, settings)
     auth = AuthDoor(database, settings.auth) if settings.auth else None
     health = Health(database)
+    answers = Answers()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -44,13 +46,17 @@ def create_app(settings: Settings) -> Starlette:
             if auth is not None:
                 await auth.close()
             await database.close()
-            write_log()
+            answers.write()
+
+    async def metrics(_: Request) -> Response:
+        answers.write()
+        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     app = Starlette(
         routes=[
             Route("/livez", _alive),
             Route("/readyz", health.ready),
-            Route("/metrics", _metrics),
+            Route("/metrics", metrics),
         ],
         lifespan=lifespan,
     )
@@ -70,6 +76,7 @@ def create_app(settings: Settings) -> Starlette:
     # by hand: Starlette's own stack begins with a layer that answers every error before ours can
     app.middleware_stack = RequestMiddleware(
         dispatch,
+        answers=answers,
         timeout=settings.request_timeout,
         max_body=settings.max_body,
         quick=auth.quick if auth else None,
@@ -79,10 +86,6 @@ def create_app(settings: Settings) -> Starlette:
 
 async def _alive(_: Request) -> Response:
     return PlainTextResponse("ok")
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def __getattr__(name: str) -> Starlette:

@@ -8,32 +8,22 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from functools import cache
 from random import getrandbits
 from typing import Any, Final
 
-from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.deadlines import Deadlines
+from app.http.answers import Answers
 from app.http.errors import RETRY_AFTER, BodyTooLargeError, error_response
-from app.http.log import access_log
 
 _log = logging.getLogger("gatepost")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-_requests = Counter("gatepost_requests_total", "Requests answered", ["door", "method", "status"])
-_seconds = Histogram(
-    "gatepost_request_seconds",
-    "Time from the request's head to the end of the answer",
-    ["door"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30),
-)
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers without the length, body."""
 Quick = Callable[[Scope], Awaitable[Answer | None]]
-_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class RequestMiddleware:
@@ -43,10 +33,17 @@ class RequestMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, *, timeout: float, max_body: int, quick: Quick | None = None
+        self,
+        app: ASGIApp,
+        *,
+        answers: Answers,
+        timeout: float,
+        max_body: int,
+        quick: Quick | None = None,
     ) -> None:
         self._app = app
         self._quick = quick
+        self._answers = answers
         self._deadlines = Deadlines(timeout)
         self._max_body = max_body
 
@@ -94,13 +91,7 @@ class RequestMiddleware:
                 response = error_response(500, "500", "Internal error", details=request_id)
                 await response(scope, receive, send_with_id)
         finally:
-            elapsed = time.perf_counter() - started
-            door = _door(scope["path"])
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            count, seconds = _metrics(door, method, status)
-            count.inc()
-            seconds.observe(elapsed)
-            access_log(scope, status, elapsed)
+            self._answers.add(scope, status, time.perf_counter() - started)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         limit = self._max_body
@@ -121,19 +112,8 @@ class RequestMiddleware:
         return limited
 
 
-@cache
-def _metrics(door: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    return _requests.labels(door, method, str(status or "none")), _seconds.labels(door)
-
-
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
     return f"{getrandbits(128):032x}"
-
-
-def _door(path: str) -> str:
-    if path.startswith("/rest/"):
-        return "rest"
-    return "auth" if path.startswith("/api/auth/") else "other"
