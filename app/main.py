@@ -19,7 +19,7 @@ from app.database import Database
 from app.http.answers import Answers
 from app.http.errors import on_http_exception
 from app.http.log import configure_logging
-from app.http.middleware import RequestMiddleware
+from app.http.middleware import Answer, RequestMiddleware
 from app.operations.health import Health
 from app.operations.purge import purging
 from app.rest.door import RestDoor
@@ -63,15 +63,20 @@ def create_app(settings: Settings) -> Starlette:
     doors = {REST: rest} | ({AUTH: auth} if auth else {})
     router = ExceptionMiddleware(app.router, {HTTPException: on_http_exception})
 
+    def door(path: str) -> RestDoor | AuthDoor | None:
+        # by how the path begins, and before the router, which would try its patterns one by one
+        for prefix, found in doors.items():
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+                return found
+        return None
+
+    async def quick(scope: Scope) -> Answer | None:
+        found = door(scope["path"])
+        return await found.quick(scope) if found else None
+
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        # before the router, which would try its patterns one by one
-        if scope["type"] == "http":
-            path = scope["path"]
-            for prefix, door in doors.items():
-                if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
-                    await door(scope, receive, send)
-                    return
-        await router(scope, receive, send)
+        found = door(scope["path"]) if scope["type"] == "http" else None
+        await (found or router)(scope, receive, send)
 
     # by hand: Starlette's own stack begins with a layer that answers every error before ours can
     app.middleware_stack = RequestMiddleware(
@@ -79,7 +84,7 @@ def create_app(settings: Settings) -> Starlette:
         answers=answers,
         timeout=settings.request_timeout,
         max_body=settings.max_body,
-        quick=auth.quick if auth else None,
+        quick=quick,
     )
     return app
 

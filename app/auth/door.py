@@ -86,7 +86,6 @@ class AuthDoor:
             answer = _broken(error)
             answer.headers.update(sessions.NOT_KEPT)
             self._cors.allow(Request(scope), answer)
-            del answer.headers["content-length"]
             return answer.status_code, answer.raw_headers, bytes(answer.body)
 
     async def _answer(self, request: Request) -> Response:

@@ -79,4 +79,5 @@ class PlainGetSession:
             if row is None or row["expires_at"] - self._left_when_due <= datetime.now(UTC):
                 return None
             body = _encode({"session": wire.session(row), "user": wire.user(row, "user.")})
-        return 200, [*_HEADERS, *self._cors.headers(origin)], body
+        length = (b"content-length", b"%d" % len(body))
+        return 200, [*_HEADERS, length, *self._cors.headers(origin)], body

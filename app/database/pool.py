@@ -9,12 +9,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
 from app.database.errors import DatabaseUnavailableError, PoolExhaustedError
-from app.deadlines import Deadlines
 
 Row = Mapping[str, Any]  # what the driver's records are used as
 
@@ -25,33 +24,68 @@ _IDLE: Final = 300.0
 """Seconds after which an unused connection is closed: what lies between may have dropped it."""
 
 
-class Place:
-    """Room for one connection."""
+_LOOKS: Final = 50
+"""How often the timer looks within the shorter deadline; so much may one be late."""
 
-    __slots__ = ("connection", "generation", "since")
+Result = TypeVar("Result")
+
+
+class Place:
+    """Room for one connection, and who uses it until when."""
+
+    __slots__ = ("connection", "generation", "late", "since", "task", "until")
 
     def __init__(self) -> None:
         self.connection: Any = None
         self.generation = 0
         self.since = 0.0
+        self.task: asyncio.Task[Any] | None = None
+        self.until = 0.0
+        self.late = False
 
 
 class Pool:
     """``size`` places. Whoever takes one gives it back; who waits is served in turn.
 
-    ``timeout`` in seconds is how long to wait for a place, and how long for a new connection.
+    ``timeout`` in seconds is how long to wait for a place, and how long for a new connection;
+    ``limit`` is how long work may take. One timer looks after these deadlines: one for each would
+    cost a quick statement a good part of its time.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], *, size: int, timeout: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Any]], *, size: int, timeout: float, limit: float
+    ) -> None:
         self._connect = connect
         self._timeout = timeout
-        self._deadlines = Deadlines(timeout)
+        self._limit = limit
         self._places = [Place() for _ in range(size)]
         self._free = self._places.copy()  # the last one used is the next one taken
-        self._waiting: deque[asyncio.Future[Place]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Place], float]] = deque()
         self._generation = 0
         self._closing: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+        """Do ``work`` with a connection. Raises DatabaseUnavailableError, or TimeoutError."""
+        place = await self.take()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is for a task")
+        cancelling, doubtful = task.cancelling(), False
+        place.until, place.task = self._loop.time() + self._limit, task
+        self._watch()
+        try:
+            return await work(place.connection)
+        except asyncio.CancelledError:
+            doubtful = True
+            # as asyncio.timeout does: a cancellation from elsewhere goes on
+            if place.late and task.uncancel() <= cancelling:
+                raise TimeoutError from None
+            raise
+        finally:
+            place.task, place.late = None, False
+            self.give(place, doubtful=doubtful)
 
     async def take(self) -> Place:
         """A place with an open connection. Raises DatabaseUnavailableError."""
@@ -103,24 +137,43 @@ class Pool:
 
     async def _wait(self) -> Place:
         future: asyncio.Future[Place] = self._loop.create_future()
-        self._waiting.append(future)
+        self._waiting.append((future, self._loop.time() + self._timeout))
+        self._watch()
         try:
-            with self._deadlines.open():
-                return await future
-        except BaseException as error:
+            return await future
+        except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 self._hand_on(future.result())
-            if isinstance(error, TimeoutError):
-                raise PoolExhaustedError("every connection is in use") from None
             raise
 
     def _hand_on(self, place: Place) -> None:
         while self._waiting:
-            future = self._waiting.popleft()
+            future, _ = self._waiting.popleft()
             if not future.done():
                 future.set_result(place)
                 return
         self._free.append(place)
+
+    def _watch(self) -> None:
+        if self._timer is None:
+            pause = min(self._timeout, self._limit) / _LOOKS
+            self._timer = self._loop.call_later(pause, self._look)
+
+    def _look(self) -> None:
+        now, busy = self._loop.time(), False
+        for place in self._places:
+            if place.task is not None:
+                busy = True
+                if now >= place.until and not place.late:
+                    place.late = True
+                    place.task.cancel()
+        while self._waiting and now >= self._waiting[0][1]:
+            future, _ = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(PoolExhaustedError("every connection is in use"))
+        self._timer = None
+        if busy or self._waiting:
+            self._watch()
 
     async def _renew(self, place: Place) -> None:
         if place.connection is not None:

@@ -16,7 +16,6 @@ from prometheus_client import Histogram
 
 from app.database.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError
 from app.database.pool import SESSION, Pool, Row
-from app.deadlines import Deadlines
 from app.settings import Settings
 from app.sql import Statement
 
@@ -49,7 +48,6 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Pool | None = None
-        self._deadlines = Deadlines(settings.query_timeout)
 
     async def open(self) -> None:
         """Make the pool. Connects on first use, so that a service can start before its database."""
@@ -57,6 +55,7 @@ class Database:
             self._connect,
             size=self._settings.pool_size,
             timeout=self._settings.acquire_timeout,
+            limit=self._settings.query_timeout,
         )
 
     async def close(self) -> None:
@@ -95,9 +94,12 @@ class Database:
         With ``rollback`` the statement is undone in any case.
         """
 
+        if check is None and not rollback:
+            return await self._run(
+                statement.name, lambda connection: connection.fetchrow(statement.text, *arguments)
+            )
+
         async def run(connection: Any) -> Row:
-            if check is None and not rollback:
-                return await connection.fetchrow(statement.text, *arguments)
             transaction = connection.transaction()
             await transaction.start()
             try:
@@ -128,11 +130,14 @@ class Database:
         return await self._run(name, run)
 
     async def _run(self, name: str, work: Callable[[Any], Any]) -> Any:
+        pool = self._pool
+        if pool is None:
+            raise DatabaseUnavailableError("the pool is not open")
         started, attempt = perf_counter(), 1
         try:
             while True:
                 try:
-                    return await self._once(work)
+                    return await pool.run(work)
                 except asyncpg.InvalidCachedStatementError:
                     # a migration changed a table: the driver forgot its plans, ask once more
                     if attempt >= _ATTEMPTS:
@@ -152,21 +157,6 @@ class Database:
                 attempt += 1
         finally:
             _timer(name).observe(perf_counter() - started)
-
-    async def _once(self, work: Callable[[Any], Any]) -> Any:
-        pool = self._pool
-        if pool is None:
-            raise DatabaseUnavailableError("the pool is not open")
-        place = await pool.take()
-        doubtful = False
-        try:
-            with self._deadlines.open():
-                return await work(place.connection)
-        except (asyncio.CancelledError, TimeoutError):
-            doubtful = True
-            raise
-        finally:
-            pool.give(place, doubtful=doubtful)
 
     def _refused(self, error: asyncpg.PostgresError) -> Exception:
         sqlstate = error.sqlstate or "XX000"

@@ -22,7 +22,7 @@ _log = logging.getLogger("gatepost")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers without the length, body."""
+"""Status, headers, body."""
 Quick = Callable[[Scope], Awaitable[Answer | None]]
 
 
@@ -67,7 +67,6 @@ class RequestMiddleware:
         try:
             if self._quick is not None and (answer := await self._quick(scope)) is not None:
                 status, headers, body = answer
-                headers.append((b"content-length", b"%d" % len(body)))
                 headers.append((b"x-request-id", request_id.encode()))
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})

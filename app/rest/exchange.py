@@ -53,18 +53,18 @@ class Asked:
 class Reply:
     """An answer as its two ASGI messages."""
 
-    __slots__ = ("_body", "_headers", "_status")
+    __slots__ = ("body", "headers", "status")
 
     def __init__(self, status: int, body: bytes, *headers: Header) -> None:
-        self._status = status
-        self._body = body
+        self.status = status
+        self.body = body
         length = () if status == 204 else ((b"content-length", b"%d" % len(body)),)
-        self._headers = [*headers, *length]
+        self.headers = [*headers, *length]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self._status, "headers": self._headers}
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
         await send(start)
-        await send({"type": "http.response.body", "body": self._body})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 class Exchange:

@@ -17,7 +17,7 @@ async def pool(url: str, size: int = 1, patience: float = 5.0) -> AsyncIterator[
     async def connect() -> Any:
         return await asyncpg.connect(url, command_timeout=30)
 
-    made = Pool(connect, size=size, timeout=patience)
+    made = Pool(connect, size=size, timeout=patience, limit=30)
     try:
         yield made
     finally:
@@ -149,7 +149,7 @@ async def test_a_server_that_cannot_be_reached_costs_no_place(database_url: str)
             raise ConnectionRefusedError("refused")
         return await asyncpg.connect(database_url)
 
-    connections = Pool(connect, size=2, timeout=5)
+    connections = Pool(connect, size=2, timeout=5, limit=30)
     for _ in range(5):
         with pytest.raises(DatabaseUnavailableError, match="refused"):
             await connections.take()
