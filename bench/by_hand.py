@@ -37,7 +37,9 @@ STATEMENTS: Final = {
     "insert": """
         INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id""",
     "count": """
-        SELECT count(*) FROM sessions WHERE user_id = $1""",
+        SELECT coalesce(json_agg(r), '[]')::text,
+            (SELECT count(*) FROM sessions WHERE user_id = $1) AS total
+        FROM (SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT 1) r""",
 }
 
 
@@ -56,6 +58,7 @@ class ByHand:
             await self._lifespan(receive, send)
             return
         headers = dict(scope["headers"])
+        head = [(b"content-type", b"application/json")]
         if scope["path"] == "/api/auth/get-session":
             body = await self._session(headers[b"cookie"])
         elif sha256(headers[b"apikey"]).hexdigest() not in self._keys:
@@ -63,11 +66,8 @@ class ByHand:
         elif scope["method"] == "POST":
             body = await self._insert(await receive())
         else:
-            body = await self._read(scope["path"], scope["query_string"])
-        head = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-        ]
+            body = await self._read(scope["path"], scope["query_string"], head)
+        head.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
@@ -82,11 +82,14 @@ class ByHand:
         await self._row("insert", row["name"], row["email"])
         return b""
 
-    async def _read(self, path: str, query_string: bytes) -> bytes:
+    async def _read(
+        self, path: str, query_string: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> bytes:
         query = parse_qs(query_string.decode())
         if path == "/rest/v1/sessions":
-            count = await self._row("count", query["user_id"][0].removeprefix("eq."))
-            return str(count[0]).encode()
+            row = await self._row("count", query["user_id"][0].removeprefix("eq."))
+            headers.append((b"content-range", b"0-0/%d" % row["total"]))
+            return row[0].encode()
         if "id" in query:
             return (await self._row("one", query["id"][0].removeprefix("eq.")))[0].encode()
         return (await self._row("page", int(query["limit"][0])))[0].encode()

@@ -4,6 +4,7 @@
 --
 -- REQUESTS is a file of one request a line, its fields parted by tabs: method, path, then headers as
 -- "Name: value"; a body comes last, after an empty field, and has no tab and no line break in it.
+-- A body with "{new}" in it has another word there each time it is sent.
 -- Each thread begins at a place of its own, made by chance, and goes round.
 --
 -- Times are in microseconds. "status_errors" counts answers of status 400 and more. With "bodies"
@@ -34,7 +35,18 @@ local function parsed(line)
     local name, value = fields[index]:match("^([^:]+): (.*)$")
     headers[name] = value
   end
+  if body and body:find("{new}", 1, true) then
+    return { fields[1], fields[2], headers, body }
+  end
   return wrk.format(fields[1], fields[2], headers, body)
+end
+
+local sent, run = 0, ""
+
+local function with_new(template)
+  sent = sent + 1
+  local body = template[4]:gsub("{new}", run .. sent)
+  return wrk.format(template[1], template[2], template[3], body)
 end
 
 function init(args)
@@ -42,6 +54,7 @@ function init(args)
     table.insert(prepared, parsed(line))
   end
   math.randomseed(os.time() + 7919 * number)
+  run = string.format("%x-%d-", math.random(2 ^ 31), number)
   position = math.random(#prepared)
   if args[2] == "bodies" then
     response = function(status, _, body)
@@ -54,7 +67,8 @@ end
 
 function request()
   position = position % #prepared + 1
-  return prepared[position]
+  local next = prepared[position]
+  return type(next) == "table" and with_new(next) or next
 end
 
 function done(summary, latency, _)
