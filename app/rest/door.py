@@ -59,7 +59,7 @@ class RestDoor:
         await response(scope, receive, send)
 
     async def quick(self, scope: Scope) -> tuple[int, list[Header], bytes] | None:
-        """The answer to a read; None for every other request. Its waits are the database's."""
+        """The answer to a read; None for every other request."""
         if scope["method"] != "GET":
             return None
         answer = await self._answer(scope, _no_body)
