@@ -108,19 +108,23 @@ class Bench:
         }
 
     @contextmanager
-    def running(self, name: str, requests: list[Request]) -> Iterator[Contestant]:
+    def running(
+        self, name: str, requests: list[Request], *, workers: int = 1, **settings: str
+    ) -> Iterator[Contestant]:
         """Gatepost as it is deployed (log, metrics and limits on), or the same by hand."""
         port = free_port()
         command = [sys.executable, "-m", "app.cli", "serve"]
-        if name == LIMIT_B:
+        if name == LIMIT_B or workers > 1:
+            application = "bench.by_hand:app" if name == LIMIT_B else "app.main:app"
             command = [
-                *(sys.executable, "-m", "uvicorn", "bench.by_hand:app", "--port", str(port)),
+                *(sys.executable, "-m", "uvicorn", application, "--port", str(port)),
                 *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
-                *("--no-access-log", "--no-proxy-headers"),
+                *("--no-access-log", "--no-proxy-headers", "--workers", str(workers)),
             ]
-        path = write(self.folder / f"{name}.requests", requests)
-        with server(command, self.environment(port), port, self.folder / f"{name}.log", ROOT) as p:
-            yield Contestant(name, p, port, path)
+        path, log = write(self.folder / f"{name}.requests", requests), self.folder / f"{name}.log"
+        environment = self.environment(port) | settings
+        with server(command, environment, port, log, ROOT) as process:
+            yield Contestant(name, process, port, path)
 
     @contextmanager
     def rival(self, rival: rivals.Rival) -> Iterator[Contestant]:
@@ -325,7 +329,45 @@ def _signed_in(one: Contestant, path: Path, seconds: int) -> float:
     return result["requests"] / result["duration_us"] * 1e6
 
 
-SECTIONS: Final = {"session": session, "rest": rest_door, "sign-in": sign_in}
+def growth(bench: Bench) -> None:
+    """The session lookup with more and fewer processes, pooled connections and clients."""
+    requests = lookups(bench)
+    with ExitStack() as stack:
+        base = stack.enter_context(bench.running("as it is: a pool of 10", requests))
+        others = [
+            stack.enter_context(
+                bench.running(f"a pool of {size}", requests, GATEPOST_POOL_SIZE=str(size))
+            )
+            for size in (1, 3, 30)
+        ]
+        others.append(stack.enter_context(bench.running("two processes", requests, workers=2)))
+        bench.rounds([base, *others])
+        rows = [
+            [one.name, spread(one.ratios(base, _rate)), spread(one.ratios(base, _p99))]
+            for one in (base, *others)
+        ]
+        clients = (1, 8, 32, 128)
+        rates: dict[int, list[float]] = {count: [] for count in clients}
+        for _ in range(bench.options.rounds):
+            for count in clients:
+                result = load(base.port, base.requests, bench.options.seconds, count)
+                rates[count].append(result["requests"] / result["duration_us"])
+    print("\n## How the session lookup grows\n")
+    print(table(("", "requests/s", "p99"), rows))
+    print(f"\nRequests a second by clients, as multiples of those of {CONNECTIONS}:\n")
+    least = [
+        [str(count), spread([x / y for x, y in zip(rates[count], rates[32], strict=True)])]
+        for count in clients
+    ]
+    print(table(("clients", "×"), least))
+
+
+SECTIONS: Final = {
+    "session": session,
+    "rest": rest_door,
+    "sign-in": sign_in,
+    "growth": growth,
+}
 
 
 def main() -> None:
