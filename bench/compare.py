@@ -298,6 +298,7 @@ def sign_in(bench: Bench) -> None:
         wanted = node.sign_in(WHO_SIGN_IN)
         ratios: list[float] = []
         waits: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+        meanwhile: dict[str, list[float]] = {ours.name: [], theirs.name: []}
         for _ in range(bench.options.rounds):
             rates = {}
             for one in (ours, theirs):
@@ -315,11 +316,15 @@ def sign_in(bench: Bench) -> None:
                 busy = load(one.port, one.requests, bench.options.seconds)["p99"]
                 thread.join()
                 waits[one.name].append(busy / idle)
+                meanwhile[one.name].append(busy)
             ratios.append(rates[ours.name] / rates[theirs.name])
     print("\n## Signing in\n")
     print(f"Gatepost's sign-ins a second over better-auth's, two clients: {spread(ratios)}\n")
     rows = [[name, spread(values, 1)] for name, values in waits.items()]
     print(table(("p99 of get-session while two clients sign in, over its idle p99", "×"), rows))
+    pairs = zip(meanwhile[theirs.name], meanwhile[ours.name], strict=True)
+    print("\nbetter-auth's p99 meanwhile, over Gatepost's: ", end="")
+    print(spread([x / y for x, y in pairs], 1))
 
 
 def _signed_in(one: Contestant, path: Path, seconds: int) -> float:

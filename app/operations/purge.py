@@ -23,8 +23,9 @@ from app.settings import Settings
 from app.sql import Statement
 from app.statements import purges, rate_limits, sessions, verifications
 
-CHUNK: Final = 128
-"""Pages that one statement walks: a megabyte, some thousands of rows."""
+CHUNK: Final = 64
+"""Pages that one statement walks: half a megabyte, some two thousand rows. With twice as many the
+lookups beside it waited noticeably (docs/PERFORMANCE.md)."""
 
 LEASE: Final = timedelta(seconds=60)
 """How long a runner that died keeps others out; longer than a chunk and the rest after it."""
