@@ -23,7 +23,6 @@ SESSION: Final = {"application_name": "gatepost", "timezone": "UTC", "datestyle"
 _IDLE: Final = 300.0
 """Seconds after which an unused connection is closed: what lies between may have dropped it."""
 
-
 _LOOKS: Final = 50
 """How often the timer looks within the shorter deadline; so much may one be late."""
 
@@ -77,8 +76,8 @@ class Pool:
         self._watch()
         try:
             return await work(place.connection)
-        except asyncio.CancelledError:
-            doubtful = True
+        except BaseException as error:
+            doubtful = place.late or isinstance(error, asyncio.CancelledError)
             # as asyncio.timeout does: a cancellation from elsewhere goes on
             if place.late and task.uncancel() <= cancelling:
                 raise TimeoutError from None
@@ -142,7 +141,7 @@ class Pool:
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
+            if future.done() and not future.cancelled() and future.exception() is None:
                 self._hand_on(future.result())
             raise
 

@@ -83,6 +83,9 @@ async def test_head_and_body_are_one_write() -> None:
         def close(self) -> None:
             written.append(b"closed")
 
+        def is_closing(self) -> bool:
+            return b"closed" in written
+
         def get_extra_info(self, name: str, default: Any = None) -> Any:
             return default
 
