@@ -276,7 +276,7 @@ def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
     )
     gc.collect()
     gc.freeze()  # what the imports made stays, and collections need not look at it
-    gc.set_threshold(20_000)  # a request leaves no cycles behind; by default one in ten collects
+    gc.set_threshold(20_000)  # what a request leaves goes by reference counts
     _Server(config, welcome).run([listener])
 
 

@@ -105,7 +105,8 @@ class Pool:
 
     def give(self, place: Place, *, doubtful: bool = False) -> None:
         """Hand the place on. ``doubtful``: a statement may still run on its connection."""
-        if doubtful or place.connection.is_in_transaction():
+        connection = place.connection
+        if doubtful or (not connection.is_closed() and connection.is_in_transaction()):
             # the driver cancels the statement first; until then the place is not free
             task = self._loop.create_task(self._clear(place))
             self._closing.add(task)

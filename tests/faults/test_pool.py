@@ -180,3 +180,36 @@ async def test_closing_does_not_wait_for_ever(database_url: str) -> None:
         await connections.close(0.2)
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await statement
+
+
+async def test_what_runs_when_the_pool_is_closed_ends_in_the_driver_s_own_error(
+    database_url: str,
+) -> None:
+    async with pool(database_url) as connections:
+        running = asyncio.create_task(
+            connections.run(lambda connection: connection.fetchval("SELECT 1 FROM pg_sleep(60)"))
+        )
+        await asyncio.sleep(0.2)
+        await connections.close(0.2)
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await running
+
+
+async def test_late_work_is_late_whatever_error_it_ends_in(database_url: str) -> None:
+    async def stubborn(connection: Any) -> None:
+        try:
+            await connection.execute("SELECT pg_sleep(60)")
+        except asyncio.CancelledError:
+            raise LookupError from None
+
+    async def connect() -> Any:
+        return await asyncpg.connect(database_url)
+
+    connections = Pool(connect, size=1, timeout=5, limit=0.1)
+    with pytest.raises(TimeoutError):
+        await connections.run(stubborn)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert await connections.run(lambda connection: connection.fetchval("SELECT 1")) == 1
+    await connections.close(5)
