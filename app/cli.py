@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -27,7 +28,7 @@ from dotenv import load_dotenv
 
 from app import statements as statements_
 from app.database import DatabaseUnavailableError, explain
-from app.http.protocol import OneWriteProtocol
+from app.http.protocol import WholeAnswerProtocol
 from app.main import create_app
 from app.operations import doctor, migrations
 from app.operations.dbmate import DbmateError
@@ -263,10 +264,11 @@ class _Server(uvicorn.Server):
 
 
 def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=partial(WholeAnswerProtocol, middleware=app.middleware_stack),  # type: ignore[arg-type]
         lifespan="on",
         access_log=False,
         server_header=False,

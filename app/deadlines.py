@@ -7,10 +7,20 @@ wait, and so much may a deadline be late. The code inside is cancelled, and Time
 
 import asyncio
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 _LOOKS: Final = 50
 """How often the timer looks within the length of a wait."""
+
+
+class Waiting(Protocol):
+    """Something that has a deadline."""
+
+    at: float
+    """The loop's time of it; set by ``Deadlines.add``."""
+
+    def expire(self) -> None:
+        """Called once the deadline has passed, and perhaps again."""
 
 
 class Deadlines:
@@ -18,48 +28,49 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self.seconds: Final = seconds
-        self._open: set[Deadline] = set()
+        self._waiting: set[Waiting] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> "Deadline":
         """For the task that runs now, in one ``with`` statement."""
         return Deadline(self)
 
-    def add(self, deadline: "Deadline", loop: asyncio.AbstractEventLoop) -> None:
-        self._open.add(deadline)
+    def add(self, waiting: Waiting) -> None:
+        loop = asyncio.get_running_loop()
+        waiting.at = loop.time() + self.seconds
+        self._waiting.add(waiting)
         if self._timer is None:
             self._timer = loop.call_later(self.seconds / _LOOKS, self._look, loop)
 
-    def remove(self, deadline: "Deadline") -> None:
-        self._open.discard(deadline)
+    def remove(self, waiting: Waiting) -> None:
+        self._waiting.discard(waiting)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for deadline in self._open:
-            deadline.check(now)
+        for waiting in [one for one in self._waiting if now >= one.at]:
+            waiting.expire()
         self._timer = None
-        if self._open:
+        if self._waiting:
             self._timer = loop.call_later(self.seconds / _LOOKS, self._look, loop)
 
 
 class Deadline:
-    """One wait."""
+    """One wait of a task."""
 
-    __slots__ = ("_at", "_cancelling", "_deadlines", "_passed", "_task")
+    __slots__ = ("_cancelling", "_deadlines", "_passed", "_task", "at")
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._passed = False
+        self.at = 0.0
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline is for a task")
-        loop = task.get_loop()
         self._task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
-        self._at = loop.time() + self._deadlines.seconds
-        self._deadlines.add(self, loop)
+        self._deadlines.add(self)
         return self
 
     def __exit__(
@@ -71,8 +82,8 @@ class Deadline:
         if ours and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from error
 
-    def check(self, now: float) -> None:
-        """Cancel the task when its time is over."""
-        if now >= self._at and not self._passed:
+    def expire(self) -> None:
+        """Cancel the task."""
+        if not self._passed:
             self._passed = True
             self._task.cancel()

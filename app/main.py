@@ -7,19 +7,20 @@ from contextlib import asynccontextmanager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from app.auth.call import PREFIX as AUTH
 from app.auth.door import AuthDoor
+from app.auth.plain import RAW_PATH
 from app.database import Database
-from app.http.answers import Answers
-from app.http.errors import on_http_exception
+from app.http.answer import Answer, collected
+from app.http.errors import router_refusal
 from app.http.log import configure_logging
-from app.http.middleware import Answer, RequestMiddleware
+from app.http.middleware import RequestMiddleware
+from app.http.telemetry import Telemetry
 from app.operations.health import Health
 from app.operations.purge import purging
 from app.rest.door import RestDoor
@@ -33,7 +34,7 @@ def create_app(settings: Settings) -> Starlette:
     rest = RestDoor(database, settings)
     auth = AuthDoor(database, settings.auth) if settings.auth else None
     health = Health(database)
-    answers = Answers()
+    telemetry = Telemetry()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -46,10 +47,10 @@ def create_app(settings: Settings) -> Starlette:
             if auth is not None:
                 await auth.close()
             await database.close()
-            answers.write()
+            telemetry.write()
 
     async def metrics(_: Request) -> Response:
-        answers.write()
+        telemetry.write()
         return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     app = Starlette(
@@ -61,30 +62,26 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     doors = {REST: rest} | ({AUTH: auth} if auth else {})
-    router = ExceptionMiddleware(app.router, {HTTPException: on_http_exception})
 
-    def door(path: str) -> RestDoor | AuthDoor | None:
+    async def answer(scope: Scope, receive: Receive) -> Answer:
+        path = scope["path"]
         # by how the path begins, and before the router, which would try its patterns one by one
-        for prefix, found in doors.items():
+        for prefix, door in doors.items():
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
-                return found
-        return None
-
-    async def quick(scope: Scope) -> Answer | None:
-        found = door(scope["path"])
-        return await found.quick(scope) if found else None
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        found = door(scope["path"]) if scope["type"] == "http" else None
-        await (found or router)(scope, receive, send)
+                return await door.answer(scope, receive)
+        try:
+            return await collected(app.router, {**scope, "app": app}, receive)
+        except HTTPException as error:
+            return router_refusal(error)
 
     # by hand: Starlette's own stack begins with a layer that answers every error before ours can
     app.middleware_stack = RequestMiddleware(
-        dispatch,
-        answers=answers,
+        answer,
+        app.router,
+        telemetry=telemetry,
         timeout=settings.request_timeout,
         max_body=settings.max_body,
-        quick=quick,
+        at_once={RAW_PATH: auth.get_session} if auth else {},
     )
     return app
 

@@ -4,15 +4,17 @@ Source: Better Auth 1.7, observed on the wire. The order of the checks is part o
 rate limit, route, body, origin, fields, forms of other sites, session, callback, flow.
 """
 
+import asyncio
 import json
 import logging
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from app.auth import cookies, sessions, validation
 from app.auth.addresses import client_address
@@ -25,10 +27,11 @@ from app.auth.lookups import Lookups
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
-from app.auth.plain import Answer, PlainGetSession
+from app.auth.plain import RAW_PATH, PlainGetSession
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.tokens import MailTokens
 from app.database import Database, DatabaseError, DatabaseUnavailableError
+from app.http.answer import Answer, of
 from app.http.errors import RETRY_AFTER
 from app.settings import AuthSettings
 
@@ -66,27 +69,25 @@ class AuthDoor:
             mail=Mail(settings.mail),
         )
         self._cors = Cors(self.auth.origins)
-        self._plain = PlainGetSession(self.auth, self._limiter, self._cors)
+        self.get_session = PlainGetSession(self.auth, self._limiter, self._cors, _broken)
+        """The plain one, without a task."""
 
     async def close(self) -> None:
         await self.auth.mail.close()
         self.auth.passwords.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """The answer to one request."""
+        if scope["raw_path"] == RAW_PATH and "counted" not in scope["state"]:
+            plain = asyncio.get_running_loop().create_future()
+            if self.get_session(scope, partial(_settle, plain)):
+                answer = await plain
+                if answer is not None:
+                    return answer
         request = Request(scope, receive)
         response = self._cors.preflight(request) or await self._answer(request)
         self._cors.allow(request, response)
-        await response(scope, receive, send)
-
-    async def quick(self, scope: Scope) -> Answer | None:
-        """The answer to a plain get-session; None for every other request."""
-        try:
-            return await self._plain(scope)
-        except (DatabaseError, DatabaseUnavailableError) as error:
-            answer = _broken(error)
-            answer.headers.update(sessions.NOT_KEPT)
-            self._cors.allow(Request(scope), answer)
-            return answer.status_code, answer.raw_headers, bytes(answer.body)
+        return of(response)
 
     async def _answer(self, request: Request) -> Response:
         call = Call(
@@ -204,6 +205,11 @@ class AuthDoor:
         if value and "Max-Age=0" not in line:
             response.headers["set-auth-token"] = unquote(value)
             response.headers["access-control-expose-headers"] = "set-auth-token"
+
+
+def _settle(future: "asyncio.Future[Answer | None]", answer: Answer | None) -> None:
+    if not future.done():
+        future.set_result(answer)
 
 
 def _broken(error: DatabaseError | DatabaseUnavailableError) -> Response:

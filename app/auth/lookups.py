@@ -5,17 +5,21 @@ committed before it was asked for: what was revoked and acknowledged is gone. No
 """
 
 import asyncio
+import logging
+from collections.abc import Callable
 from typing import Final
 
 from app.database import Database, Row
 from app.statements import sessions
 
+_log = logging.getLogger("gatepost.auth")
 _MOST: Final = 500
 """Tokens in one statement."""
 _PATIENCE: Final = 0.05
 """Seconds that lookups wait for the statement under way; then the next one begins beside it."""
 
-_Waiting = tuple[str, "asyncio.Future[Row | None]"]
+Found = Callable[[Row | None, Exception | None], None]
+"""Takes the row, or None and perhaps the reason why the statement failed."""
 
 
 class Lookups:
@@ -23,19 +27,34 @@ class Lookups:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[str, Found]] = []
         self._newest: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def find(self, token: str) -> Row | None:
         """The row of ``sessions.find``. Raises DatabaseError or DatabaseUnavailableError."""
-        if not token.isascii() or "\0" in token:
-            return None  # no row has it, and the others would fail with it
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((token, future))
+
+        def found(row: Row | None, failure: Exception | None) -> None:
+            if future.done():  # the request was given up
+                return
+            if failure is None:
+                future.set_result(row)
+            else:
+                future.set_exception(failure)
+
+        self.ask(token, found)
+        return await future
+
+    def ask(self, token: str, found: Found) -> None:
+        """Have ``found`` called, later, with the row of ``sessions.find`` or with the failure."""
+        if not token.isascii() or "\0" in token:
+            # no row has it, and the others would fail with it
+            asyncio.get_running_loop().call_soon(found, None, None)
+            return
+        self._waiting.append((token, found))
         if self._newest is None:
             self._begin()
-        return await future
 
     def _begin(self) -> None:
         # as a task it starts after everybody has asked who asks in this turn of the loop
@@ -45,7 +64,10 @@ class Lookups:
 
     async def _run(self) -> None:
         task = asyncio.current_task()
-        batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        # Half of those who wait: the server looks up the others while these are answered. Were it
+        # all, everybody would soon ask in step, and service and server wait for each other.
+        most = min((len(self._waiting) + 1) // 2, _MOST)
+        batch, self._waiting = self._waiting[:most], self._waiting[most:]
         timer = asyncio.get_running_loop().call_later(_PATIENCE, self._hold_up_no_longer, task)
         failure, rows = None, []
         try:
@@ -54,15 +76,15 @@ class Lookups:
             failure = error
         finally:
             timer.cancel()
-            self._hold_up_no_longer(task)  # the server goes on while the answers are written
-        found = {row["token"]: row for row in rows}
-        for token, future in batch:
-            if future.done():  # the request was given up
-                continue
-            if failure is None:
-                future.set_result(found.get(token))
-            else:
-                future.set_exception(failure)
+            self._hold_up_no_longer(task)
+        if self._newest is not None:
+            await asyncio.sleep(0)  # the next statement goes out first
+        by_token = {row["token"]: row for row in rows}
+        for token, found in batch:
+            try:
+                found(by_token.get(token), failure)
+            except Exception:  # noqa: BLE001 - the others wait too
+                _log.exception("an answer to a lookup failed")
 
     def _hold_up_no_longer(self, task: asyncio.Task[None] | None) -> None:
         if task is self._newest:

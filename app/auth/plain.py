@@ -1,14 +1,18 @@
-"""GET /get-session of the plain kind, answered from the bare ASGI scope.
+"""GET /get-session of the plain kind, answered from the bare ASGI scope and without a task.
 
 Every request of every user asks it, so what it need not do is left out; the answer is the one that
 the door's endpoint gives. What is not plain is the endpoint's: a query, a session that is over or
 due for a refresh, one too many requests, a copy of the session in a cookie.
 """
 
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Scope
 
 from app.auth import cookies, wire
@@ -17,38 +21,43 @@ from app.auth.call import PREFIX, Auth, seconds
 from app.auth.cors import Cors
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.sessions import NOT_KEPT
+from app.database import DatabaseError, DatabaseUnavailableError, Row
+from app.http import answer as answers
+from app.http.answer import Answer, Done
 
 _PATH: Final = "/get-session"
-_RAW_PATH: Final = (PREFIX + _PATH).encode()
+RAW_PATH: Final = (PREFIX + _PATH).encode()
 _HEADERS: Final = [
     (b"content-type", b"application/json"),
     *((name.encode(), value.encode()) for name, value in NOT_KEPT.items()),
 ]
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class PlainGetSession:
-    """Answers with status, headers and body, or with None when the endpoint has to."""
+    """Answers by a callback: with the answer, or with None when the endpoint has to."""
 
-    def __init__(self, auth: Auth, limiter: RateLimiter, cors: Cors) -> None:
+    def __init__(
+        self,
+        auth: Auth,
+        limiter: RateLimiter,
+        cors: Cors,
+        broken: Callable[[DatabaseError | DatabaseUnavailableError], Response],
+    ) -> None:
+        """``broken``: the answer to what the database failed with."""
         self._auth = auth
         self._limiter = limiter
         self._cors = cors
+        self._broken = broken
         settings = auth.settings
         self._proxies = settings.trusted_proxies
         self._left_when_due = seconds(settings.session_expires_in - settings.session_update_age)
         self._deferred = settings.defer_session_refresh
 
-    async def __call__(self, scope: Scope) -> Answer | None:
-        """Raises DatabaseError or DatabaseUnavailableError."""
-        if (
-            scope["raw_path"] != _RAW_PATH
-            or scope["method"] != "GET"
-            or scope["query_string"]
-            or self._deferred
-        ):
-            return None
+    def __call__(self, scope: Scope, done: Done) -> bool:
+        """Whether ``done`` is called, later."""
+        if scope["method"] != "GET" or scope["query_string"] or self._deferred:
+            return False
         cookie, authorization, origin = "", None, None
         forwarded: list[str] = []
         for name, value in scope["headers"]:
@@ -63,21 +72,36 @@ class PlainGetSession:
                 authorization = value.decode("latin-1")
         names = self._auth.cookies
         if names.session_data in cookie:
-            return None
+            return False
         jar = cookies.parse(cookie)
         if authorization:
             names.take_bearer(jar, authorization)
         try:
             self._limiter.count(client_address(forwarded, self._proxies), _PATH)
         except TooManyRequestsError:
-            return None
+            return False
         scope["state"]["counted"] = True  # so that the endpoint does not count it again
-        body = b"null"
         token = names.signed(jar, names.session_token)
-        if token is not None:
-            row = await self._auth.lookups.find(token)
-            if row is None or row["expires_at"] - self._left_when_due <= datetime.now(UTC):
-                return None
-            body = _encode({"session": wire.session(row), "user": wire.user(row, "user.")})
+        if token is None:
+            asyncio.get_running_loop().call_soon(done, self._answer(b"null", origin))
+            return True
+
+        def found(row: Row | None, failure: Exception | None) -> None:
+            answer = None
+            if isinstance(failure, (DatabaseError, DatabaseUnavailableError)):
+                response = self._broken(failure)
+                response.headers.update(NOT_KEPT)
+                status, headers, body = answers.of(response)
+                answer = status, [*headers, *self._cors.headers(origin)], body
+            elif row is not None and row["expires_at"] - self._left_when_due > datetime.now(UTC):
+                with suppress(Exception):  # the endpoint will meet it again, and it is in the log
+                    body = {"session": wire.session(row), "user": wire.user(row, "user.")}
+                    answer = self._answer(_encode(body), origin)
+            done(answer)
+
+        self._auth.lookups.ask(token, found)
+        return True
+
+    def _answer(self, body: bytes, origin: str | None) -> Answer:
         length = (b"content-length", b"%d" % len(body))
         return 200, [*_HEADERS, length, *self._cors.headers(origin)], body

@@ -3,14 +3,15 @@
 The shape is PostgREST's; Better Auth's clients read ``code`` and ``message`` from it.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
-RETRY_AFTER: Final = {"Retry-After": "1"}
+from app.http.answer import Answer, whole
+
+RETRY_AFTER: Final = {"retry-after": "1"}
 
 
 class BodyTooLargeError(Exception):
@@ -21,21 +22,22 @@ class BodyTooLargeError(Exception):
         self.limit = limit
 
 
-def error_response(
+def error_answer(
     status: int,
     code: str,
     message: str,
     details: str | None = None,
     hint: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    body = {"code": code, "details": details, "hint": hint, "message": message}
-    return Response(msgspec.json.encode(body), status, headers, "application/json; charset=utf-8")
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    error = {"code": code, "details": details, "hint": hint, "message": message}
+    more = [(n.lower().encode(), v.encode("latin-1")) for n, v in (headers or {}).items()]
+    json = (b"content-type", b"application/json; charset=utf-8")
+    return whole(status, msgspec.json.encode(error), json, *more)
 
 
-async def on_http_exception(_: Request, error: Exception) -> Response:
+def router_refusal(error: HTTPException) -> Answer:
     """The router's own 404 and 405."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+    status = error.status_code
     message = {404: "Not found", 405: "Method not allowed"}.get(status, "Request failed")
-    return error_response(status, str(status), message, headers=headers)
+    return error_answer(status, str(status), message, headers=error.headers)

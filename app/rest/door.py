@@ -7,8 +7,7 @@ gives the rows as the JSON that is sent. What follows from a request's shape is 
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from app.database import (
     Database,
@@ -17,10 +16,11 @@ from app.database import (
     PoolExhaustedError,
     QueryTimeoutError,
 )
-from app.http.errors import RETRY_AFTER, error_response
+from app.http.answer import Answer, Header, whole
+from app.http.errors import RETRY_AFTER, error_answer
 from app.rest import grammar, media, openapi
 from app.rest.errors import RestError, from_database
-from app.rest.exchange import PREFIX, Asked, Exchange, Header, Reply
+from app.rest.exchange import PREFIX, Asked, Exchange
 from app.rest.keys import Keys, require
 from app.rest.reading import Read
 from app.rest.shapes import Shapes, decoded, holds, take_apart
@@ -53,21 +53,8 @@ class RestDoor:
         self._keys = Keys(settings.service_keys)
         self.shapes = Shapes()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # an ASGI application and not an endpoint: the router would answer other methods itself
-        response = await self._answer(scope, receive)
-        await response(scope, receive, send)
-
-    async def quick(self, scope: Scope) -> tuple[int, list[Header], bytes] | None:
-        """The answer to a read; None for every other request."""
-        if scope["method"] != "GET":
-            return None
-        answer = await self._answer(scope, _no_body)
-        if isinstance(answer, Reply):
-            return answer.status, answer.headers, answer.body
-        return answer.status_code, answer.raw_headers, bytes(answer.body)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Reply | Response:
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """The answer to one request."""
         hidden: frozenset[str] = SECRETS
         try:
             authorization = apikey = None
@@ -89,7 +76,7 @@ class RestDoor:
                 return await self._root(scope["method"], key, Headers(raw=asking))
             if scope["method"] == "OPTIONS":
                 _relation(path)
-                return Reply(200, b"", (b"allow", _METHODS.encode()))
+                return whole(200, b"", (b"allow", _METHODS.encode()))
             exchange, values = self._exchange(scope, path, key, tuple(asking))
             return await exchange.answer(values, receive)
         except RestError as error:
@@ -97,23 +84,23 @@ class RestDoor:
         except DatabaseError as error:
             return _refusal(from_database(error, hidden=hidden))
         except QueryTimeoutError as error:
-            return error_response(504, "57014", "The query took too long", str(error))
+            return error_answer(504, "57014", "The query took too long", str(error))
         except PoolExhaustedError as error:
-            return error_response(
+            return error_answer(
                 504, "PGRST003", "Timed out acquiring connection from connection pool.", str(error)
             )
         except DatabaseUnavailableError:
-            return error_response(
+            return error_answer(
                 503, "PGRST000", "Database connection error. Retry later.", headers=RETRY_AFTER
             )
 
-    async def _root(self, method: str, key: ServiceKey, headers: Headers) -> Reply:
+    async def _root(self, method: str, key: ServiceKey, headers: Headers) -> Answer:
         if method not in ("GET", "HEAD"):
             raise _no_method(method)
         answer = media.negotiate(headers.get("accept"), root=True)
         require(key, "read", "pg_catalog")
         body = await openapi.describe(self._database, PREFIX)
-        return Reply(200, body, (b"content-type", answer.content_type.encode()))
+        return whole(200, body, (b"content-type", answer.content_type.encode()))
 
     def _exchange(
         self, scope: Scope, path: str, key: ServiceKey, asking: tuple[Header, ...]
@@ -134,10 +121,6 @@ class RestDoor:
         if holds(query, parsed):
             self.shapes.keep(shape, exchange)
         return exchange, parsed.values
-
-
-async def _no_body() -> Message:
-    raise RuntimeError("a read has no body")
 
 
 def _relation(name: str) -> Relation:
@@ -166,13 +149,11 @@ def _no_method(method: str) -> RestError:
     return RestError(405, "PGRST117", f"Unsupported HTTP method: {method:.32}")
 
 
-def _refusal(error: RestError) -> Response:
+def _refusal(error: RestError) -> Answer:
     # the answer to a HEAD has no body: here its client finds the code
     headers = {"proxy-status": f"PostgREST; error={error.code}"}
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
     if error.code == "PGRST117":
         headers["allow"] = _METHODS
-    return error_response(
-        error.status, error.code, error.message, error.details, error.hint, headers
-    )
+    return error_answer(error.status, error.code, error.message, error.details, error.hint, headers)

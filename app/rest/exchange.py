@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive
 
 from app.database import Database, Row
+from app.http.answer import Answer, Header, whole
 from app.rest import media, preferences
 from app.rest.errors import RestError
-from app.rest.media import Answer
+from app.rest.media import Form
 from app.rest.preferences import Preferences
 from app.rest.tree import Request, Tree, Value
 from app.schema import Relation
@@ -18,8 +19,6 @@ from app.settings import ServiceKey
 
 PREFIX: Final = "/rest/v1"
 _SCHEMA: Final = "public"
-
-Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Asked:
     key: ServiceKey
     relation: Relation
     method: str
-    form: Answer
+    form: Form
     prefer: Preferences
     content_type: str | None
     range: str | None
@@ -48,23 +47,6 @@ class Asked:
             headers.get("content-type"),
             headers.get("range"),
         )
-
-
-class Reply:
-    """An answer as its two ASGI messages."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, body: bytes, *headers: Header) -> None:
-        self.status = status
-        self.body = body
-        length = () if status == 204 else ((b"content-length", b"%d" % len(body)),)
-        self.headers = [*headers, *length]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
-        await send(start)
-        await send({"type": "http.response.body", "body": self.body})
 
 
 class Exchange:
@@ -87,15 +69,15 @@ class Exchange:
             self._headers = ((b"preference-applied", self.prefer.applied.encode()),)
         self._type = (b"content-type", self.form.content_type.encode())
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         """The answer to one request, of which ``values`` are the query string's, in its order."""
         raise NotImplementedError
 
-    def reply(self, status: int, body: bytes | None, *headers: Header) -> Reply:
+    def reply(self, status: int, body: bytes | None, *headers: Header) -> Answer:
         """``body``: None for an answer that has none, and therefore no type."""
         if body is None:
-            return Reply(status, b"", *headers, *self._headers)
-        return Reply(status, body, *headers, self._type, *self._headers)
+            return whole(status, b"", *headers, *self._headers)
+        return whole(status, body, *headers, self._type, *self._headers)
 
     def rendered(self, row: Row, labels: tuple[str, ...]) -> bytes:
         if self.form.type == media.CSV:

@@ -24,7 +24,7 @@ _QUOTED: Final = re.compile(r'[",\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Form:
     """The form of an answer: its media type, one object or an array, nulls kept or left out."""
 
     type: str = JSON
@@ -41,22 +41,22 @@ class Answer:
         return f"{self.type}; charset=utf-8"
 
 
-def negotiate(accept: str | None, *, root: bool = False) -> Answer:
+def negotiate(accept: str | None, *, root: bool = False) -> Form:
     """The answer for an Accept header. Raises RestError: 406 PGRST107."""
     if not accept:
-        return Answer(OPENAPI) if root else Answer()
+        return Form(OPENAPI) if root else Form()
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     for _, name, parameters in sorted(ranges, key=lambda r: -r[0]):
         if root and name in (OPENAPI, JSON, "*/*", "application/*"):
-            return Answer(JSON if name == JSON else OPENAPI)
+            return Form(JSON if name == JSON else OPENAPI)
         if root:
             continue
         if name in (JSON, "*/*", "application/*"):
-            return Answer()
+            return Form()
         if name in (CSV, "text/*"):
-            return Answer(CSV)
+            return Form(CSV)
         if name in (_OBJECT, _ARRAY):
-            return Answer(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
+            return Form(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
     raise RestError(
         406, "PGRST107", f"None of these media types are available: {accept.strip():.200}"
     )

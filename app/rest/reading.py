@@ -9,9 +9,10 @@ import msgspec
 from starlette.types import Receive
 
 from app.database import Database
+from app.http.answer import Answer
 from app.rest import build, media
 from app.rest.errors import RestError
-from app.rest.exchange import Asked, Exchange, Reply, content_range
+from app.rest.exchange import Asked, Exchange, content_range
 from app.rest.keys import require
 from app.rest.plan import Output, Plan
 from app.rest.tree import Request, Value
@@ -35,7 +36,7 @@ class Read(Exchange):
             counted = build.counted(self.relation, self.tree, secrets=self.secrets)
             self._estimate = replace(counted, statement=explained(counted.statement))
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         plan, count, total = self._plan, self.prefer.count, None
         if self._estimate is not None:
             total = await self._estimated(self._estimate, values)

@@ -10,9 +10,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.database import Database, Row
+from app.http.answer import Answer, Header
 from app.rest import build, media
 from app.rest.errors import RestError, bad_body
-from app.rest.exchange import PREFIX, Asked, Exchange, Header, Reply, content_range
+from app.rest.exchange import PREFIX, Asked, Exchange, content_range
 from app.rest.keys import require
 from app.rest.plan import Output, Plan
 from app.rest.tree import Condition, Request, Value
@@ -88,7 +89,7 @@ class _Write(Exchange):
 
     def finished(
         self, status: int, row: Row | None, labels: tuple[str, ...], *headers: Header
-    ) -> Reply:
+    ) -> Answer:
         if not self.full:
             return self.reply(status, None, *headers)
         if row is None:
@@ -120,7 +121,7 @@ class Insert(_Write):
         if self.full or self.conflict:
             require(asked.key, "read", self.relation.name)
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         rows, columns = await self.payload(receive)
         if not rows:
             return self.finished(201, None, (), content_range(0, 0, None))
@@ -192,7 +193,7 @@ class Put(Insert):
         self.tree = replace(self.tree, levels=())
         self.conflict, self.merge = ("id",), True
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         identity = from_json("uuid", values[self._identity])
         rows, columns = await self.payload(receive)
         ids = [from_json("uuid", row.get("id")) for row in rows]
@@ -206,7 +207,7 @@ class Put(Insert):
 
 
 class Update(_Write):
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         rows, columns = await self.payload(receive)
         if len(rows) != 1:
             raise bad_body("PATCH takes one JSON object")
@@ -233,7 +234,7 @@ class Delete(_Write):
         super().__init__(database, max_rows, asked, parsed)
         self._delete = build.delete(self.relation, self.tree, self.output, secrets=self.secrets)
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Reply:
+    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
         row = await self.run(self._delete, values, {}, limited=True)
         status = 200 if self.full else 204
         total = content_range(0, 0, self.total(row["count"]))

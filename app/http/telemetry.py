@@ -33,10 +33,11 @@ _seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30),
 )
 
-_Note = tuple[float, Scope, int, float]
+_Note = tuple[float, str, str, str, int, float, str | None]
+"""Time, request id, method, path, status, seconds, name of the key."""
 
 
-class Answers:
+class Telemetry:
     """The answers of one application."""
 
     def __init__(self) -> None:
@@ -46,29 +47,42 @@ class Answers:
         """Note one; ``elapsed`` in seconds, ``status`` 0 when the client went away before it."""
         if not self._notes:
             asyncio.get_running_loop().call_later(_MOMENT, self.write)
-        self._notes.append((time.time(), scope, status, elapsed))
+        state = scope["state"]
+        # not the scope itself: kept alive by the hundred, they would push each other out of the
+        # processor's caches
+        self._notes.append(
+            (
+                time.time(),
+                state["request_id"],
+                scope["method"],
+                scope["path"],
+                status,
+                elapsed,
+                state.get("key_name"),
+            )
+        )
 
     def write(self) -> None:
         """Write up what was noted."""
         notes, self._notes = self._notes, []
-        for _, scope, status, elapsed in notes:
-            count, seconds = _metrics(_door(scope["path"]), scope["method"], status)
+        for _, _, method, path, status, elapsed, _ in notes:
+            count, seconds = _metrics(_door(path), method, status)
             count.inc()
             seconds.observe(elapsed)
         if notes and _access.isEnabledFor(logging.INFO):
-            _access.info("%s", b"\n".join(_encode(_line(*note)) for note in notes).decode())
+            _access.info("%s", b"\n".join(_encode(_line(note)) for note in notes).decode())
 
 
-def _line(at: float, scope: Scope, status: int, elapsed: float) -> dict[str, Any]:
-    path, state = scope["path"], scope["state"]
+def _line(note: _Note) -> dict[str, Any]:
+    at, request_id, method, path, status, elapsed, key = note
     return {
         "time": datetime.fromtimestamp(at, UTC),
-        "request": state["request_id"],
-        "method": scope["method"],
+        "request": request_id,
+        "method": method,
         "path": _TOKEN.sub(r"\1:token", path) if "/reset-password/" in path else path,
         "status": status,
         "ms": round(elapsed * 1000, 2),
-        "key": state.get("key_name"),
+        "key": key,
     }
 
 
