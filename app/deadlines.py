@@ -6,6 +6,7 @@ wait, and so much may a deadline be late. The code inside is cancelled, and Time
 """
 
 import asyncio
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -17,7 +18,7 @@ class Waiting(Protocol):
     """Something that has a deadline."""
 
     at: float
-    """The loop's time of it; set by ``Deadlines.add``."""
+    """The monotonic clock's time of it; set by ``Deadlines.add``."""
 
     def expire(self) -> None:
         """Called once the deadline has passed, and perhaps again."""
@@ -30,28 +31,40 @@ class Deadlines:
         self.seconds: Final = seconds
         self._waiting: set[Waiting] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> "Deadline":
         """For the task that runs now, in one ``with`` statement."""
         return Deadline(self)
 
     def add(self, waiting: Waiting) -> None:
-        loop = asyncio.get_running_loop()
-        waiting.at = loop.time() + self.seconds
+        waiting.at = monotonic() + self.seconds
         self._waiting.add(waiting)
         if self._timer is None:
-            self._timer = loop.call_later(self.seconds / _LOOKS, self._look, loop)
+            self._watch()
 
     def remove(self, waiting: Waiting) -> None:
         self._waiting.discard(waiting)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
+    def _watch(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(self.seconds / _LOOKS, self._look)
+
+    def task(self) -> "asyncio.Task[Any]":
+        """The task that runs now."""
+        # of a loop that is known it is found sooner
+        task = asyncio.current_task(self._loop) or asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline is for a task")
+        return task
+
+    def _look(self) -> None:
+        now = monotonic()
         for waiting in [one for one in self._waiting if now >= one.at]:
             waiting.expire()
         self._timer = None
         if self._waiting:
-            self._timer = loop.call_later(self.seconds / _LOOKS, self._look, loop)
+            self._watch()
 
 
 class Deadline:
@@ -65,11 +78,8 @@ class Deadline:
         self.at = 0.0
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a deadline is for a task")
-        self._task: asyncio.Task[Any] = task
-        self._cancelling = task.cancelling()
+        self._task = self._deadlines.task()
+        self._cancelling = self._task.cancelling()
         self._deadlines.add(self)
         return self
 

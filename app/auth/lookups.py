@@ -64,9 +64,9 @@ class Lookups:
 
     async def _run(self) -> None:
         task = asyncio.current_task()
-        # Half of those who wait: the server looks up the others while these are answered. Were it
-        # all, everybody would soon ask in step, and service and server wait for each other.
-        most = min((len(self._waiting) + 1) // 2, _MOST)
+        # Not all of those who wait: the server looks up the others while these are answered. Were
+        # it all, they would soon ask in step, and service and server wait for each other in turn.
+        most = min(len(self._waiting) - len(self._waiting) // 4, _MOST)
         batch, self._waiting = self._waiting[:most], self._waiting[most:]
         timer = asyncio.get_running_loop().call_later(_PATIENCE, self._hold_up_no_longer, task)
         failure, rows = None, []

@@ -9,7 +9,6 @@ that is no endpoint's: anybody can make those up, and as long as they like.
 
 import math
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +17,8 @@ from app.database import Database
 from app.settings import RateLimit
 from app.statements import rate_limits
 
-_KEPT: Final = 100_000
-"""Keys in memory; the oldest go first."""
+_KEPT: Final = 50_000
+"""Keys of a generation."""
 _PATH_LENGTH: Final = 100
 """Of a path that is no endpoint's, what counts as the same path."""
 
@@ -39,6 +38,10 @@ _STRICT: Final = (
 )
 
 
+_LONGEST: Final = 1000 * max(rule.window for rule in (_GENERAL, *(r for _, r in _STRICT)))
+"""Milliseconds of the longest window."""
+
+
 class TooManyRequestsError(AuthError):
     """``retry_after`` in whole seconds."""
 
@@ -53,7 +56,11 @@ class RateLimiter:
     def __init__(self, mode: RateLimit, database: Database) -> None:
         self._mode = mode
         self._database = database
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        # In generations, as long as the longest window: what was not asked for during all of one
+        # begins anew anyway, so nothing has to be kept in order to be forgotten.
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._before: dict[str, tuple[int, int]] = {}
+        self._began = 0
 
     async def check(self, address: str | None, path: str, *, known: bool) -> None:
         """Count a request; ``known``: an endpoint has this very path.
@@ -88,15 +95,14 @@ class RateLimiter:
 
     def _take(self, key: str, moment: int, rule: Rule) -> int | None:
         """None when the request is let through, else when the last one was (milliseconds)."""
-        count, last = self._counts.get(key, (0, 0))
+        if moment - self._began > _LONGEST or len(self._counts) >= _KEPT:
+            self._before, self._counts, self._began = self._counts, {}, moment
+        count, last = self._counts.get(key) or self._before.get(key) or (0, 0)
         if moment - last > rule.window * 1000:
             count = 0
         if count >= rule.limit:
             return last
         self._counts[key] = (count + 1, moment)
-        self._counts.move_to_end(key)
-        if len(self._counts) > _KEPT:
-            self._counts.popitem(last=False)
         return None
 
     async def _take_shared(self, key: str, moment: int, rule: Rule) -> int | None:

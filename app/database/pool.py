@@ -68,7 +68,7 @@ class Pool:
     async def run(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
         """Do ``work`` with a connection. Raises DatabaseUnavailableError, or TimeoutError."""
         place = await self.take()
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a connection is for a task")
         cancelling, doubtful = task.cancelling(), False

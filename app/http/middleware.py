@@ -116,8 +116,12 @@ class RequestMiddleware:
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         limit = self._max_body
-        declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
-        too_large = declared.isdigit() and int(declared[:20]) > limit
+        too_large = False
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                if int(value[:20]) <= limit:
+                    return receive  # the server takes no more than was declared
+                too_large = True
         received = 0
 
         async def limited() -> Message:

@@ -9,7 +9,7 @@ from app.rest.errors import RestError
 from app.rest.levels import Levels, all_of, array, check_secret, filtered
 from app.rest.plan import Output, Plan
 from app.rest.tree import Tree
-from app.schema import Relation
+from app.schema import Column, Relation
 from app.sql import (
     AliasedQuery,
     Expression,
@@ -85,31 +85,22 @@ class Insert:
     on_conflict: tuple[str, ...] | None = None
     merged: tuple[str, ...] | None = None
     """Columns that a conflict overwrites; None leaves the old row as it is."""
+    single: bool = False
+    """One row: a value of each column, and no array."""
 
 
 @lru_cache(maxsize=_SHAPES)
 def insert(
     relation: Relation, tree: Tree, insert: Insert, output: Output, *, secrets: bool
 ) -> Plan:
-    """INSERT … SELECT FROM unnest. Gives ``body``, ``count``, ``inserted`` and ``id``."""
+    """INSERT … SELECT, of many rows FROM unnest.
+
+    Gives ``body``, ``count``, ``inserted`` and ``id``.
+    """
     levels = Levels(tree, secrets=secrets)
     columns = [relation.columns[name] for name in insert.columns]
-    arrays = {c.name: Parameter(f"c_{c.name}", f"{c.type}[]") for c in columns}
-    flags = {f"{n}.": Parameter(f"d_{n}", "boolean[]") for n in insert.defaulted}
-    rows = Rows(_BODY, arrays | flags)
-    query = Query.into(relation.table).columns(*insert.columns).from_(rows)
-    query = query.select(
-        *(
-            Expression(
-                f"CASE WHEN {{}} THEN {column.default} ELSE {{}} END",
-                rows.field(f"{column.name}."),
-                rows.field(column.name),
-            )
-            if column.name in insert.defaulted
-            else rows.field(column.name)
-            for column in columns
-        )
-    )
+    query = Query.into(relation.table).columns(*insert.columns)
+    query = _one_row(query, columns, insert) if insert.single else _rows(query, columns, insert)
     if insert.on_conflict is not None:
         for name in insert.on_conflict:
             levels.known(relation, name)
@@ -128,6 +119,35 @@ def insert(
         named(Query.from_(_SOURCE).select(first), "id"),
     ]
     return _written(f"rest.{relation.name}.insert", relation, query, output, levels, more)
+
+
+def _one_row(query: Any, columns: list[Column], insert: Insert) -> Any:
+    return query.select(
+        *(
+            Expression(f"{column.default}")
+            if column.name in insert.defaulted
+            else Parameter(f"c_{column.name}", column.type)
+            for column in columns
+        )
+    )
+
+
+def _rows(query: Any, columns: list[Column], insert: Insert) -> Any:
+    arrays = {c.name: Parameter(f"c_{c.name}", f"{c.type}[]") for c in columns}
+    flags = {f"{n}.": Parameter(f"d_{n}", "boolean[]") for n in insert.defaulted}
+    rows = Rows(_BODY, arrays | flags)
+    return query.from_(rows).select(
+        *(
+            Expression(
+                f"CASE WHEN {{}} THEN {column.default} ELSE {{}} END",
+                rows.field(f"{column.name}."),
+                rows.field(column.name),
+            )
+            if column.name in insert.defaulted
+            else rows.field(column.name)
+            for column in columns
+        )
+    )
 
 
 @lru_cache(maxsize=_SHAPES)

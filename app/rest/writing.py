@@ -160,12 +160,16 @@ class Insert(_Write):
             # a row of nothing but defaults; one column has to be named
             made, written = ("id",), {"c_id": [uuid4() for _ in rows]}
 
+        single = len(rows) == 1
+        if single:  # arrays of one cost a good part of the statement
+            written = {name: values_[0] for name, values_ in written.items()}
+
         def planned() -> Plan:
             merged = columns if self.merge else None
-            insert = build.Insert(columns + made, defaulted, self.conflict, merged)
+            insert = build.Insert(columns + made, defaulted, self.conflict, merged, single)
             return build.insert(relation, self.tree, insert, self.output, secrets=self.secrets)
 
-        plan = self.plan((columns, made, defaulted), planned)
+        plan = self.plan((columns, made, defaulted, single), planned)
         return plan, await self.run(plan, values, written)
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.http.answers import Answers
+from app.http.telemetry import Telemetry
 from app.http.middleware import RequestMiddleware
 
 
@@ -30,7 +30,7 @@ async def _broken(_: Request) -> Response:
 
 
 def client(
-    timeout: float = 5, max_body: int = 100, answers: Answers | None = None
+    timeout: float = 5, max_body: int = 100, telemetry: Telemetry | None = None
 ) -> httpx.AsyncClient:
     routes = [
         Route("/echo", _echo, methods=["POST"]),
@@ -38,7 +38,7 @@ def client(
         Route("/broken", _broken),
     ]
     layer = Middleware(
-        RequestMiddleware, answers=answers or Answers(), timeout=timeout, max_body=max_body
+        RequestMiddleware, telemetry=telemetry or Telemetry(), timeout=timeout, max_body=max_body
     )
     app = Starlette(routes=routes, middleware=[layer])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gatepost.test")
@@ -90,15 +90,15 @@ async def test_the_access_log_has_no_query(
 ) -> None:
     monkeypatch.setattr(logging.getLogger("gatepost"), "propagate", True)
     caplog.set_level(logging.INFO, "gatepost.access")
-    answers = Answers()
-    async with client(answers=answers) as http:
+    telemetry = Telemetry()
+    async with client(telemetry=telemetry) as http:
         await http.post("/echo?token=eq.hidden", headers={"apikey": "hidden"})
-        answers.write()
+        telemetry.write()
         line = json.loads(caplog.messages[-1])
         assert (line["method"], line["path"], line["status"]) == ("POST", "/echo", 200)
         assert line["time"].endswith("Z")
         await http.get("/api/auth/reset-password/hidden")
-        answers.write()
+        telemetry.write()
     line = json.loads(caplog.messages[-1])
     assert line["path"] == "/api/auth/reset-password/:token"
     assert "hidden" not in caplog.text
