@@ -75,7 +75,12 @@ class WholeAnswerProtocol(HttpToolsProtocol):
         status, headers, body = answer
         if not cycle.keep_alive:
             headers.append((b"connection", b"close"))
-        head = _head(status, cycle.default_headers + headers)
+        try:
+            head = _head(status, cycle.default_headers + headers)
+        except ValueError:
+            _log.exception("an answer to %s cannot be sent", cycle.scope["path"])
+            self.transport.close()
+            return
         self.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:

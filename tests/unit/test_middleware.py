@@ -3,17 +3,18 @@
 import asyncio
 import json
 import logging
+from functools import partial
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.http.telemetry import Telemetry
+from app.http.answer import collected
 from app.http.middleware import RequestMiddleware
+from app.http.telemetry import Telemetry
 
 
 async def _echo(request: Request) -> Response:
@@ -37,11 +38,15 @@ def client(
         Route("/slow", _slow),
         Route("/broken", _broken),
     ]
-    layer = Middleware(
-        RequestMiddleware, telemetry=telemetry or Telemetry(), timeout=timeout, max_body=max_body
+    app = Starlette(routes=routes)
+    layer = RequestMiddleware(
+        partial(collected, app),
+        app,
+        telemetry=telemetry or Telemetry(),
+        timeout=timeout,
+        max_body=max_body,
     )
-    app = Starlette(routes=routes, middleware=[layer])
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gatepost.test")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(layer), base_url="http://gatepost.test")
 
 
 async def test_a_body_of_the_limit_passes_and_one_byte_more_does_not() -> None:
