@@ -7,15 +7,14 @@ failure says so; everything else is the caller's to decide.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from functools import cache
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import asyncpg
-from prometheus_client import Histogram
 
 from app.database.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError
 from app.database.pool import SESSION, Pool, Row
+from app.metrics import Times
 from app.settings import Settings
 from app.sql import Statement
 
@@ -29,17 +28,12 @@ _TRANSIENT: Final = frozenset(("40001", "40P01", "55P03"))
 _MOVED: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
 _ATTEMPTS: Final = 3
 
-_seconds = Histogram(
+_seconds = Times(
     "gatepost_statement_seconds",
     "Time from asking for a connection to having the rows",
-    ["statement"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    label="statement",
+    bounds=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
-
-
-@cache
-def _timer(statement: str) -> Histogram:
-    return _seconds.labels(statement)
 
 
 class Database:
@@ -156,7 +150,7 @@ class Database:
                     raise DatabaseUnavailableError("the connection was lost") from None
                 attempt += 1
         finally:
-            _timer(name).observe(perf_counter() - started)
+            _seconds.observe(name, perf_counter() - started)
 
     def _refused(self, error: asyncpg.PostgresError) -> Exception:
         sqlstate = error.sqlstate or "XX000"

@@ -102,7 +102,7 @@ def _json(body: bytes, columns: bool) -> list[dict[str, Any]]:
         return [value]
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise bad_body("The body must be a JSON object or an array of JSON objects")
-    if not columns and any(row.keys() != value[0].keys() for row in value):
+    if not columns and len(value) > 1 and any(row.keys() != value[0].keys() for row in value):
         raise bad_body("All object keys must match")
     return value
 

@@ -240,6 +240,37 @@ async def test_the_memory_of_the_rate_limiter(monkeypatch: pytest.MonkeyPatch) -
         await limiter.check("c", "/get-session", known=True)
 
 
+async def test_what_the_rate_limiter_forgets_no_longer_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = 1_000_000_000
+    at = 0
+    monkeypatch.setattr("time.time_ns", lambda: (start + at) * 1_000_000_000)
+    monkeypatch.setattr("app.auth.rate_limit._KEPT", 50)
+    database = Database(Settings(database_url="postgres:", database_direct_url="postgres:"))
+    limiter = RateLimiter("memory", database)
+
+    async def passes(address: str) -> bool:
+        try:
+            await limiter.check(address, "/request-password-reset", known=True)
+        except TooManyRequestsError:
+            return False
+        return True
+
+    assert await passes("first")
+    at = 59
+    assert [await passes("a") for _ in range(4)] == [True, True, True, False]
+    for at in (61, 100, 118):  # the generation of before still counts
+        assert not await passes("a")
+        assert await passes(f"other at {at}")
+    at = 120
+    assert await passes("a")
+    at = 1000
+    for number in range(1000):
+        assert await passes(f"{number}")
+    assert len(limiter._counts) + len(limiter._before) <= 100
+
+
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_mail_has_its_link_as_text_and_as_html(kind: Any) -> None:
     mail = message(kind, "a@b.co", "https://x.example/?a=1&b=<2>")
