@@ -13,7 +13,7 @@ import re
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from prometheus_client import Counter
@@ -25,7 +25,7 @@ _access = logging.getLogger("gatepost.access")
 _TOKEN: Final = re.compile(r"(/reset-password/).+", re.DOTALL)
 _MOMENT: Final = 0.02  # seconds
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode_lines
 
 _requests = Counter("gatepost_requests_total", "Requests answered", ["door", "method", "status"])
 _seconds = Times(
@@ -75,20 +75,27 @@ class Telemetry:
         for (door, method, status), number in answered.items():
             _requests.labels(door, method, str(status or "none")).inc(number)
         if notes and _access.isEnabledFor(logging.INFO):
-            _access.info("%s", b"\n".join(_encode(_line(note)) for note in notes).decode())
+            _access.info("%s", _encode(map(_line, notes)).decode().rstrip("\n"))
 
 
-def _line(note: _Note) -> dict[str, Any]:
+class _Line(msgspec.Struct):
+    """One of the access log."""
+
+    time: datetime
+    request: str
+    method: str
+    path: str
+    status: int
+    ms: float
+    key: str | None
+
+
+def _line(note: _Note) -> _Line:
     at, request_id, method, path, status, elapsed, key = note
-    return {
-        "time": datetime.fromtimestamp(at, UTC),
-        "request": request_id,
-        "method": method,
-        "path": _TOKEN.sub(r"\1:token", path) if "/reset-password/" in path else path,
-        "status": status,
-        "ms": round(elapsed * 1000, 2),
-        "key": key,
-    }
+    if "/reset-password/" in path:
+        path = _TOKEN.sub(r"\1:token", path)
+    ms = int(elapsed * 100_000) / 100
+    return _Line(datetime.fromtimestamp(at, UTC), request_id, method, path, status, ms, key)
 
 
 def _door(path: str) -> str:
