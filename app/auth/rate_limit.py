@@ -97,10 +97,11 @@ class RateLimiter:
         """None when the request is let through, else when the last one was (milliseconds)."""
         if moment - self._began > _LONGEST or len(self._counts) >= _KEPT:
             self._before, self._counts, self._began = self._counts, {}, moment
-        count, last = self._counts.get(key) or self._before.get(key) or (0, 0)
+        count, last = self._counts.get(key) or self._before.pop(key, None) or (0, 0)
         if moment - last > rule.window * 1000:
             count = 0
         if count >= rule.limit:
+            self._counts[key] = (count, last)
             return last
         self._counts[key] = (count + 1, moment)
         return None
