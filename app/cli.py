@@ -7,42 +7,33 @@ time, or another purge is running; 5 a migration failed; 6 `migrate --status` fo
 """
 
 import asyncio
-import errno
-import gc
 import os
 import secrets
-import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import msgspec
 import typer
-import uvicorn
 from dotenv import load_dotenv
 
 from app import statements as statements_
 from app.database import DatabaseUnavailableError, explain
-from app.http.protocol import WholeAnswerProtocol
-from app.main import create_app
 from app.operations import doctor, migrations
 from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
 from app.operations.migrate import status as migration_status
 from app.operations.purge import PurgeBusyError, purge_now
+from app.server import ListenError, address, end_on_signals, leave, listening, run
 from app.settings import MailSettings, Settings, SettingsError
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = PROJECT / ".gatepost"
 """What a developer's service keeps: the database and its key. Git-ignored."""
-
-_GRACE: Final = 10  # seconds that requests under way have to end
 
 cli = typer.Typer(
     help="Users and sessions on PostgreSQL.",
@@ -57,22 +48,22 @@ def main() -> None:
     try:
         cli()
     except SettingsError as error:
-        _leave(error, 2)
+        leave(error, 2)
     except (DatabaseUnavailableError, DbmateError, EmbeddedPostgresError, ListenError) as error:
-        _leave(error, 1)
+        leave(error, 1)
     except migrations.RefusedError as error:
-        _leave(error, 3)
+        leave(error, 3)
     except (BusyError, PurgeBusyError) as error:
-        _leave(error, 4)
+        leave(error, 4)
     except MigrationError as error:
-        _leave(error, 5)
+        leave(error, 5)
 
 
 @cli.command()
 def dev() -> None:
     """Serve for development: embedded database unless DATABASE_URL is set, migrations, a key."""
     load_dotenv(PROJECT / ".env")
-    _end_on_signals()
+    end_on_signals()
     key = None
     if not os.environ.get("GATEPOST_SERVICE_KEYS"):
         key = _kept("service-key")
@@ -81,19 +72,18 @@ def dev() -> None:
     _open_auth_door()
     given = os.environ.get("DATABASE_URL") or "postgres:"  # settings are checked before all else
     settings = Settings.from_environment(os.environ | {"DATABASE_URL": given})
-    with _listening(settings) as listener, _development_database() as data:
+    with listening(settings) as listener, _development_database() as data:
         settings = Settings.from_environment(os.environ)
         migrate(settings.database_direct_url)
-        _serve(settings, listener, _welcome(settings, data, key))
+        run(settings, listener, _welcome(settings, data, key))
 
 
 @cli.command()
 def serve() -> None:
     """Serve on the database in DATABASE_URL, as it is."""
-    _end_on_signals()
-    settings = Settings.from_environment(os.environ)
-    with _listening(settings) as listener:
-        _serve(settings, listener, f"Gatepost on {_address(settings)}")
+    sys.stdout.flush()
+    # in place of this process: what reads a command line would be a seventh of the service's memory
+    os.execv(sys.executable, [sys.executable, "-m", "app.server"])  # noqa: S606 - no shell
 
 
 @cli.command("migrate")
@@ -110,7 +100,7 @@ def migrate_(
     folder: Annotated[Path, typer.Option(help="Where the files are.")] = migrations.MIGRATIONS,
 ) -> None:
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
-    _end_on_signals(128)
+    end_on_signals(128)
     url = Settings.from_environment(os.environ).database_direct_url
     if to is not None and to not in [m.version for m in migrations.trusted(folder)]:
         raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
@@ -158,7 +148,7 @@ def migration_lock() -> None:
 @cli.command()
 def purge() -> None:
     """Delete what has expired in DATABASE_URL now; the service does it in the background."""
-    _end_on_signals(128)
+    end_on_signals(128)
     deleted = asyncio.run(purge_now(Settings.from_environment(os.environ)))
     for table, count in deleted.items():
         print(f"{table:<13}  {count}")
@@ -188,29 +178,6 @@ def statements() -> None:
             migrate(settings.database_direct_url)
         for statement, plan in asyncio.run(explain(settings.database_url, statements_.ALL)):
             print(f"{statement.name}\n\n{statement.text}\n\n{plan}\n\n")
-
-
-class ListenError(Exception):
-    """The service cannot listen on its address."""
-
-
-@contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """The service's socket, taken before anything slow is begun."""
-    where = f"port {settings.port} of {settings.host}"
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-            listener.listen()  # or another process could still take it
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise ListenError(f"cannot listen on {where}: {error.strerror}") from error
-            other = settings.port % 65535 + 1
-            raise ListenError(
-                f"{where} is taken: stop what uses it, or choose another: PORT={other} make serve"
-            ) from error
-        yield listener
 
 
 @contextmanager
@@ -251,68 +218,16 @@ def _kept(name: str) -> str:
     return path.read_text().strip()
 
 
-class _Server(uvicorn.Server):
-    """Says something once it is ready."""
-
-    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
-        super().__init__(config)
-        self._welcome = welcome
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._welcome, flush=True)
-
-
-def _serve(settings: Settings, listener: socket.socket, welcome: str) -> None:
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=partial(WholeAnswerProtocol, middleware=app.middleware_stack),  # type: ignore[arg-type]
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # an address counts only as app/auth/addresses.py takes it
-        log_config=None,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    gc.collect()
-    gc.freeze()  # what the imports made stays, and collections need not look at it
-    gc.set_threshold(20_000)  # what a request leaves goes by reference counts
-    _Server(config, welcome).run([listener])
-
-
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-def _end_on_signals(base: int | None = None) -> None:
-    """Leave by an exception, so that every `with` ends; uvicorn hands the signal on to this.
-
-    The exit code is 0: a service has done its work. With ``base`` it is that and the number of the
-    signal: what was to be done is not.
-    """
-
-    def end(received: int, _: object) -> NoReturn:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(0 if base is None else base + received)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-
-
-def _address(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
 
 
 def _welcome(settings: Settings, data: Path | None, key: str | None) -> str:
     mail = settings.auth.mail if settings.auth else MailSettings()
     mails = mail.file or "to the server in MAIL_URL"
-    users = f"{_address(settings)}/rest/v1/users?on_conflict=email"
+    users = f"{address(settings)}/rest/v1/users?on_conflict=email"
     return f"""\
-Gatepost     {_address(settings)}
+Gatepost     {address(settings)}
 Data         {data or "in the database of DATABASE_URL"}
 Mails        {mails}
 Service key  {key or "one of GATEPOST_SERVICE_KEYS"}
@@ -320,11 +235,6 @@ Try          curl '{users}' -H 'apikey: {key or "KEY"}' \\
                -H 'Content-Type: application/json' \\
                -H 'Prefer: resolution=merge-duplicates, return=representation' \\
                -d '{{"name": "Ada", "email": "ada@example.com"}}'"""
-
-
-def _leave(error: Exception, code: int) -> NoReturn:
-    print(f"gatepost: {error}", file=sys.stderr)
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":
