@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final, NoReturn
 
 import uvicorn
@@ -73,11 +72,10 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
     """Serve until a signal; ``welcome`` is printed once requests are taken."""
-    app = create_app(settings)
     config = uvicorn.Config(
-        app,
+        create_app(settings),
         loop="uvloop",
-        http=partial(WholeAnswerProtocol, middleware=app.middleware_stack),  # type: ignore[arg-type]
+        http=WholeAnswerProtocol,
         lifespan="on",
         access_log=False,
         server_header=False,

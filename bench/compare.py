@@ -118,7 +118,8 @@ class Bench:
             application = "bench.by_hand:app" if name == LIMIT_B else "app.main:app"
             command = [
                 *(sys.executable, "-m", "uvicorn", application, "--port", str(port)),
-                *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
+                *("--loop", "uvloop", "--log-level", "warning", "--http"),
+                "httptools" if name == LIMIT_B else "app.http.protocol:WholeAnswerProtocol",
                 *("--no-access-log", "--no-proxy-headers", "--workers", str(workers)),
             ]
         path, log = write(self.folder / f"{name}.requests", requests), self.folder / f"{name}.log"

@@ -94,7 +94,7 @@ class PlainGetSession:
                 status, headers, body = answers.of(response)
                 answer = status, [*headers, *self._cors.headers(origin)], body
             elif row is not None and row["expires_at"] - self._left_when_due > datetime.now(UTC):
-                with suppress(Exception):  # the endpoint will meet it again, and it is in the log
+                with suppress(Exception):  # the endpoint meets it again, and it is logged
                     body = {"session": wire.session(row), "user": wire.user(row, "user.")}
                     answer = self._answer(_encode(body), origin)
             done(answer)

@@ -116,12 +116,11 @@ class RequestMiddleware:
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         limit = self._max_body
-        too_large = False
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit():
-                if int(value[:20]) <= limit:
-                    return receive  # the server takes no more than was declared
-                too_large = True
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"")
+        too_large = declared.isdigit() and int(declared[:20]) > limit
+        if declared.isdigit() and not too_large and b"transfer-encoding" not in headers:
+            return receive  # the server takes no more than was declared
         received = 0
 
         async def limited() -> Message:

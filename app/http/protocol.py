@@ -8,9 +8,9 @@ parsing, keep-alive, pipelining, shutdown.
 
 import asyncio
 import logging
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from starlette.types import Receive, Scope
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -26,36 +26,39 @@ _PATIENCE: Final = 30.0
 
 
 class WholeAnswerProtocol(HttpToolsProtocol):
-    """For an application whose requests all go to ``middleware``."""
+    """For the application of app/main.py, whose requests all go to a RequestMiddleware."""
 
-    def __init__(self, *args: Any, middleware: RequestMiddleware, **more: Any) -> None:
+    def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._middleware = middleware
+        # None where uvicorn has put something around the application: then all goes by ASGI
+        self._middleware: RequestMiddleware | None = getattr(self.app, "middleware_stack", None)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if app is not self.app:  # uvicorn's own refusal
+        middleware, scope = self._middleware, cast("Scope", cycle.scope)
+        if middleware is None or app is not self.app:  # another application: uvicorn's refusal
             super()._start_asgi_task(cycle, app)
-        elif self.flow.write_paused or not self._middleware.at_once(
-            cycle.scope,  # type: ignore[arg-type]
-            partial(self._at_once, cycle),
-        ):
-            self._begin(cycle)
+            return
 
-    def _at_once(self, cycle: RequestResponseCycle, answer: Answer | None) -> None:
-        if answer is None:
-            self._begin(cycle)
-        else:
-            self._finish(cycle, answer)
+        def done(answer: Answer | None) -> None:
+            if answer is None:
+                self._begin(cycle, middleware)
+            else:
+                self._finish(cycle, middleware, answer)
 
-    def _begin(self, cycle: RequestResponseCycle) -> None:
-        task = self.loop.create_task(self._run(cycle))
+        if self.flow.write_paused or not middleware.at_once(scope, done):
+            self._begin(cycle, middleware)
+
+    def _begin(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
+        task = self.loop.create_task(self._run(cycle, middleware))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _run(self, cycle: RequestResponseCycle) -> None:
+    async def _run(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
         answer = None
         try:
-            answer = await self._middleware.answer(cycle.scope, cycle.receive)  # type: ignore[arg-type]
+            answer = await middleware.answer(
+                cast("Scope", cycle.scope), cast("Receive", cycle.receive)
+            )
             if self.flow.write_paused:
                 async with asyncio.timeout(_PATIENCE):
                     await self.flow.drain()
@@ -63,11 +66,13 @@ class WholeAnswerProtocol(HttpToolsProtocol):
             answer = None
             self.transport.abort()
         finally:
-            self._finish(cycle, answer)
+            self._finish(cycle, middleware, answer)
 
-    def _finish(self, cycle: RequestResponseCycle, answer: Answer | None) -> None:
-        self._middleware.sent(cycle.scope, answer)  # type: ignore[arg-type]
-        if cycle.disconnected:
+    def _finish(
+        self, cycle: RequestResponseCycle, middleware: RequestMiddleware, answer: Answer | None
+    ) -> None:
+        middleware.sent(cast("Scope", cycle.scope), answer)
+        if self.transport.is_closing():
             return
         if answer is None:
             self.transport.close()

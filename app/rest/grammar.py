@@ -68,7 +68,9 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
 def decoded(raw: bytes) -> str:
     """A raw part of a query string as text. Raises RestError: 22021 for what is no text."""
     try:
-        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+        if b"%" in raw or b"+" in raw:
+            raw = unquote_to_bytes(raw.replace(b"+", b" "))
+        text = raw.decode()
     except UnicodeDecodeError:
         raise RestError(
             400, "22021", 'invalid byte sequence for encoding "UTF8" in the query string'

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope
 
 from app.http.answer import Answer, Done, whole
@@ -34,6 +34,8 @@ class Application:
             max_body=100,
             at_once=dict.fromkeys(paths, self.at_once),
         )
+        self.starlette = Starlette()
+        self.starlette.middleware_stack = self.middleware
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         path = scope["path"]
@@ -64,17 +66,20 @@ class Application:
 
 
 @asynccontextmanager
-async def served(application: Application | None = None) -> AsyncIterator[tuple[int, Any]]:
+async def served(
+    application: Application | None = None, **more: Any
+) -> AsyncIterator[tuple[int, Any]]:
     application = application or Application()
     port = free_port()
     config = uvicorn.Config(
-        application.middleware,
+        application.starlette,
         port=port,
-        http=partial(WholeAnswerProtocol, middleware=application.middleware),  # type: ignore[arg-type]
+        http=WholeAnswerProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
+        **{"proxy_headers": False} | more,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
@@ -141,6 +146,13 @@ async def test_the_answer_to_head_has_a_length_and_no_body() -> None:
         data = await talk(port, get("/abc", method="HEAD", last=True))
     assert b"content-length: 4" in data
     assert data.endswith(b"\r\n\r\n")
+
+
+async def test_what_is_around_the_application_is_asked_as_well() -> None:
+    async with served(proxy_headers=True) as (port, _):
+        found = answers(await talk(port, get("/a") + get("/once", last=True)))
+    assert [body for _, _, body in found] == [b"/a", b"/once"]
+    assert b"at-once" not in found[1][1]
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:
@@ -232,6 +244,33 @@ async def test_who_does_not_read_gets_no_more_answers() -> None:
         writer.close()
 
 
+async def test_who_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.http.protocol._PATIENCE", 0.2)
+    async with served() as (port, server):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(get("/big") * 40)
+        for _ in range(200):
+            if server.server_state.total_requests and not server.server_state.connections:
+                break
+            await asyncio.sleep(0.05)
+        assert not server.server_state.connections
+        writer.close()
+
+
+async def test_an_answer_to_who_went_away_amid_a_pipeline(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with served() as (port, server):
+        for text in (get("/later") * 2, get("/later") + b"nonsense\r\n\r\n"):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(text)
+            await asyncio.sleep(0.02)
+            writer.transport.abort()
+            await asyncio.sleep(0.1)
+        assert not server.server_state.connections
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 async def test_a_header_cannot_begin_another(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
     async with served() as (port, _):
@@ -269,11 +308,12 @@ async def test_head_and_body_are_one_write(path: str) -> None:
         def get_extra_info(self, name: str, default: Any = None) -> Any:
             return default
 
-    middleware = Application().middleware
-    config = uvicorn.Config(middleware, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        Application().starlette, log_config=None, lifespan="off", proxy_headers=False
+    )
     config.load()
     state = uvicorn.server.ServerState()
-    protocol = WholeAnswerProtocol(config, state, {}, middleware=middleware)
+    protocol = WholeAnswerProtocol(config, state, {})
     protocol.connection_made(Transport())
     protocol.data_received(get(path))
     for _ in range(5):
