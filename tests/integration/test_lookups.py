@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 
 from app.auth import lookups
 from app.auth.cookies import Signer
+from app.http.answer import Answer
+from app.http.middleware import RequestMiddleware
 from app.main import create_app
 from app.settings import Settings
 from tests.support import KEYS, environment
@@ -32,8 +34,13 @@ def cookie(token: str) -> str:
     return f"better-auth.session_token={quote(SIGNER.sign(token), safe='')}"
 
 
-def asking(app: Starlette) -> Ask:
-    """Requests as the server hands them on, without what a client adds; it is thousands."""
+def asking(app: Starlette, *, at_once: bool = False) -> Ask:
+    """Requests as the server hands them on, without what a client adds; it is thousands.
+
+    ``at_once``: as app/http/protocol.py does, and not by ASGI.
+    """
+    middleware = app.middleware_stack
+    assert isinstance(middleware, RequestMiddleware)
 
     async def ask(
         path: str, *headers: tuple[str, str], method: str = "GET", query: str = ""
@@ -50,8 +57,15 @@ def asking(app: Starlette) -> Ask:
         scope = {
             "type": "http", "http_version": "1.1", "scheme": "http", "method": method,
             "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "root_path": "", "headers": raw_headers, "server": ("gatepost.test", 80),
+            "root_path": "", "headers": raw_headers, "server": ("gatepost.test", 80), "state": {},
         }  # fmt: skip
+        if at_once:
+            done: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+            found = await done if middleware.at_once(scope, done.set_result) else None
+            found = found or await middleware.answer(scope, receive)
+            assert found is not None
+            middleware.sent(scope, found)
+            return found
         await app(scope, receive, send)
         start, *rest = answer
         body = b"".join(part.get("body", b"") for part in rest)
@@ -61,14 +75,19 @@ def asking(app: Starlette) -> Ask:
 
 
 @asynccontextmanager
-async def gatepost(url: str, **settings: str) -> AsyncIterator[Starlette]:
+async def gatepost(
+    url: str, *, short_way: bool = True, **settings: str
+) -> AsyncIterator[Starlette]:
     given = {
         "GATEPOST_SECRET": "s" * 32,
         "GATEPOST_BASE_URL": BASE,
         "GATEPOST_RATE_LIMIT": "off",
         "GATEPOST_TRUSTED_ORIGINS": "https://app.example.com",
     }
-    app = create_app(Settings.from_environment(environment(url) | given | settings))
+    with pytest.MonkeyPatch.context() as patch:
+        if not short_way:
+            patch.setattr("app.auth.door.PlainGetSession", lambda *_: lambda *_: False)
+        app = create_app(Settings.from_environment(environment(url) | given | settings))
     async with app.router.lifespan_context(app):
         yield app
 
@@ -255,7 +274,7 @@ async def stale_answers(app: Starlette, db_url: str, known: list[str], seed: int
     Each token is asked for by several requests that are under way, in a random order of turns, when
     it is revoked by one of four ways; the next request for it comes with the acknowledgement.
     """
-    ask, chance = asking(app), random.Random(seed)
+    ask, chance = asking(app, at_once=True), random.Random(seed)
     direct = await asyncpg.create_pool(db_url, min_size=4, max_size=4)
     key = ("apikey", KEYS["all"])
     stale = 0
@@ -317,14 +336,6 @@ async def test_the_race_would_find_a_lookup_that_is_shared(
 # --- the short way and the long -------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def without_the_short_way(url: str) -> AsyncIterator[Starlette]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.auth.door.PlainGetSession", lambda *_: lambda *_: False)
-        async with gatepost(url) as app:
-            yield app
-
-
 def comparable(answer: tuple[int, list[tuple[bytes, bytes]], bytes]) -> Any:
     status, headers, body = answer
     return status, sorted(h for h in headers if h[0] != b"x-request-id"), body
@@ -364,10 +375,11 @@ async def test_both_ways_give_the_same_answer(database_url: str, db: asyncpg.Con
     }
     async with (
         gatepost(database_url) as short,
-        without_the_short_way(database_url) as long,
+        gatepost(database_url, short_way=False) as long,
         gatepost(database_url, GATEPOST_DEFER_SESSION_REFRESH="true") as deferred,
     ):
         quick = asking(short)
+        direct = asking(short, at_once=True)
         slow = asking(long)
         seen = set()
         for given in cookies.values():
@@ -376,19 +388,21 @@ async def test_both_ways_give_the_same_answer(database_url: str, db: asyncpg.Con
                 # the long way first: it must not profit from what the short way did
                 expected = comparable(await slow(GET_SESSION, *headers))
                 assert comparable(await quick(GET_SESSION, *headers)) == expected, headers
+                assert comparable(await direct(GET_SESSION, *headers)) == expected, headers
                 seen.add(expected[2][:20])
         assert len(seen) == 2  # null, and a session
         for method in ("POST", "HEAD", "PUT"):
             headers = [("cookie", cookie(alive))]
             expected = comparable(await slow(GET_SESSION, *headers, method=method))
             assert comparable(await quick(GET_SESSION, *headers, method=method)) == expected
+            assert comparable(await direct(GET_SESSION, *headers, method=method)) == expected
         # what the endpoint alone does: end a session that is over, refresh, or say that it is due
         ended = []
-        for ask in (slow, quick):
+        for ask in (slow, quick, direct):
             (over,) = await tokens(db, 1, "-1 second")
             ended.append(comparable(await ask(GET_SESSION, ("cookie", cookie(over)))))
             assert not await db.fetchval("SELECT count(*) FROM sessions WHERE token = $1", over)
-        assert ended[0] == ended[1]
+        assert ended[0] == ended[1] == ended[2]
         assert ended[0][2] == b"null"
         _, headers, _ = await quick(GET_SESSION, ("cookie", cookie(due)))
         assert any(name == b"set-cookie" for name, _ in headers)
@@ -414,10 +428,11 @@ async def test_the_short_way_counts_against_the_limits_once(
 
 async def test_a_database_that_is_away_is_never_signed_out() -> None:
     url = "postgres://nobody:hidden@127.0.0.1:1/none"
-    async with gatepost(url) as short, gatepost(url) as long:
+    async with gatepost(url) as short, gatepost(url, short_way=False) as long:
         headers = (("cookie", cookie("a" * 32)), ("origin", "https://app.example.com"))
         answer = await asking(short)(GET_SESSION, *headers)
+        at_once = await asking(short, at_once=True)(GET_SESSION, *headers)
         expected = await asking(long)(GET_SESSION, *headers)
-        assert comparable(answer) == comparable(expected)
+        assert comparable(answer) == comparable(at_once) == comparable(expected)
         assert answer[0] == 503
         assert dict(answer[1])[b"retry-after"]
