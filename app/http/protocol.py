@@ -2,7 +2,7 @@
 
 ASGI has a task for each request and a message for each part of an answer. Where the answer comes
 from RequestMiddleware itself it is written in one go, and what is answered at once takes no task:
-together that is a third of what a quick request costs. Everything else is uvicorn's: connections,
+together that is a quarter of what a quick request costs. Everything else is uvicorn's: connections,
 parsing, keep-alive, pipelining, shutdown.
 """
 
