@@ -269,6 +269,7 @@ class Visitor:
 
     def close(self) -> None:
         """End the visit; mails that nobody read are noted."""
+        time.sleep(PAUSE)
         self._note("mails left", time.time(), self._mails()[self._mails_read :])
         if self._connection is not None:
             self._connection.close()
