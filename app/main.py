@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope
 
 from app.auth.call import PREFIX as AUTH
 from app.auth.door import AuthDoor
-from app.auth.plain import RAW_PATH
+from app.auth.plain import RAW_PATH as GET_SESSION
+from app.callbacks import Done, GiveUp
 from app.database import Database
 from app.http.answer import Answer, collected
 from app.http.errors import router_refusal
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    below_rest = f"{REST}/"
     doors = {REST: rest} | ({AUTH: auth} if auth else {})
 
     async def answer(scope: Scope, receive: Receive) -> Answer:
@@ -74,6 +76,13 @@ def create_app(settings: Settings) -> Starlette:
         except HTTPException as error:
             return router_refusal(error)
 
+    def at_once(scope: Scope, body: bytes, done: Done) -> GiveUp | None:
+        if scope["path"].startswith(below_rest):
+            return rest.ask(scope, body, done)
+        if scope["raw_path"] == GET_SESSION and auth is not None:
+            return auth.get_session(scope, body, done)
+        return None
+
     # by hand: Starlette's own stack begins with a layer that answers every error before ours can
     app.middleware_stack = RequestMiddleware(
         answer,
@@ -81,7 +90,7 @@ def create_app(settings: Settings) -> Starlette:
         telemetry=telemetry,
         timeout=settings.request_timeout,
         max_body=settings.max_body,
-        at_once={RAW_PATH: auth.get_session} if auth else {},
+        at_once=at_once,
     )
     return app
 

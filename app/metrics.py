@@ -4,8 +4,9 @@ prometheus_client's own takes a lock and a few method calls for each; what it sh
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
@@ -37,6 +38,12 @@ class Times(Collector):
     def observe(self, label: str, seconds: float) -> None:
         self._counts[label][bisect_left(self._bounds, seconds)] += 1
         self._sums[label] += seconds
+
+    def observe_all(self, label: str, times: Sequence[float]) -> None:
+        counts = self._counts[label]
+        for bucket, number in Counter(map(partial(bisect_left, self._bounds), times)).items():
+            counts[bucket] += number
+        self._sums[label] += sum(times)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._documentation, labels=[self._label])

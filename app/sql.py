@@ -8,7 +8,7 @@ and its value goes to the driver as the Python object it is. A tree that holds a
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pypika import Field, PostgreSQLQuery, Table
@@ -158,10 +158,14 @@ class Statement:
     text: str
     parameters: tuple[tuple[str, str], ...]
     """Each parameter's name and PostgreSQL type, in the order of ``$1 … $n``."""
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(name for name, _ in self.parameters))
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """``values`` by name, in the order the driver wants."""
-        return tuple(values[name] for name, _ in self.parameters)
+        return tuple(map(values.__getitem__, self.names))
 
 
 def named(term: Any, alias: str) -> Any:

@@ -4,7 +4,6 @@ Source: Better Auth 1.7, observed on the wire. The order of the checks is part o
 rate limit, route, body, origin, fields, forms of other sites, session, callback, flow.
 """
 
-import asyncio
 import json
 import logging
 from functools import partial
@@ -30,6 +29,7 @@ from app.auth.passwords import Passwords
 from app.auth.plain import RAW_PATH, PlainGetSession
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.tokens import MailTokens
+from app.callbacks import awaited
 from app.database import Database, DatabaseError, DatabaseUnavailableError
 from app.http.answer import Answer, of
 from app.http.errors import RETRY_AFTER
@@ -79,11 +79,9 @@ class AuthDoor:
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """The answer to one request."""
         if scope["raw_path"] == RAW_PATH and "counted" not in scope["state"]:
-            plain = asyncio.get_running_loop().create_future()
-            if self.get_session(scope, partial(_settle, plain)):
-                answer = await plain
-                if answer is not None:
-                    return answer
+            answer = await awaited(partial(self.get_session, scope, b""))
+            if answer is not None:
+                return answer
         request = Request(scope, receive)
         response = self._cors.preflight(request) or await self._answer(request)
         self._cors.allow(request, response)
@@ -205,11 +203,6 @@ class AuthDoor:
         if value and "Max-Age=0" not in line:
             response.headers["set-auth-token"] = unquote(value)
             response.headers["access-control-expose-headers"] = "set-auth-token"
-
-
-def _settle(future: "asyncio.Future[Answer | None]", answer: Answer | None) -> None:
-    if not future.done():
-        future.set_result(answer)
 
 
 def _broken(error: DatabaseError | DatabaseUnavailableError) -> Response:

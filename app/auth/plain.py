@@ -21,9 +21,10 @@ from app.auth.call import PREFIX, Auth, seconds
 from app.auth.cors import Cors
 from app.auth.rate_limit import RateLimiter, TooManyRequestsError
 from app.auth.sessions import NOT_KEPT
+from app.callbacks import Done, GiveUp, nothing
 from app.database import DatabaseError, DatabaseUnavailableError, Row
 from app.http import answer as answers
-from app.http.answer import Answer, Done
+from app.http.answer import Answer
 
 _PATH: Final = "/get-session"
 RAW_PATH: Final = (PREFIX + _PATH).encode()
@@ -54,10 +55,9 @@ class PlainGetSession:
         self._left_when_due = seconds(settings.session_expires_in - settings.session_update_age)
         self._deferred = settings.defer_session_refresh
 
-    def __call__(self, scope: Scope, done: Done) -> bool:
-        """Whether ``done`` is called, later."""
+    def __call__(self, scope: Scope, _: bytes, done: Done) -> GiveUp | None:
         if scope["method"] != "GET" or scope["query_string"] or self._deferred:
-            return False
+            return None
         cookie, authorization, origin = "", None, None
         forwarded: list[str] = []
         for name, value in scope["headers"]:
@@ -72,19 +72,19 @@ class PlainGetSession:
                 authorization = value.decode("latin-1")
         names = self._auth.cookies
         if names.session_data in cookie:
-            return False
+            return None
         jar = cookies.parse(cookie)
         if authorization:
             names.take_bearer(jar, authorization)
         try:
             self._limiter.count(client_address(forwarded, self._proxies), _PATH)
         except TooManyRequestsError:
-            return False
+            return None
         scope["state"]["counted"] = True  # so that the endpoint does not count it again
         token = names.signed(jar, names.session_token)
         if token is None:
-            asyncio.get_running_loop().call_soon(done, self._answer(b"null", origin))
-            return True
+            asyncio.get_running_loop().call_soon(done, self._answer(b"null", origin), None)
+            return nothing
 
         def found(row: Row | None, failure: Exception | None) -> None:
             answer = None
@@ -97,10 +97,9 @@ class PlainGetSession:
                 with suppress(Exception):  # the endpoint meets it again, and it is logged
                     body = {"session": wire.session(row), "user": wire.user(row, "user.")}
                     answer = self._answer(_encode(body), origin)
-            done(answer)
+            done(answer, None)
 
-        self._auth.lookups.ask(token, found)
-        return True
+        return self._auth.lookups.ask(token, found)
 
     def _answer(self, body: bytes, origin: str | None) -> Answer:
         length = (b"content-length", b"%d" % len(body))

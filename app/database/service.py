@@ -6,14 +6,17 @@ failure says so; everything else is the caller's to decide.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from app.callbacks import Done, GiveUp, awaited
+from app.database.connection import Connection
 from app.database.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError
-from app.database.pool import SESSION, Pool, Row
+from app.database.pool import SESSION, Job, Pool, Row, Work
 from app.metrics import Times
 from app.settings import Settings
 from app.sql import Statement
@@ -27,6 +30,8 @@ _TRANSIENT: Final = frozenset(("40001", "40P01", "55P03"))
 # pooled connections lead to the wrong server.
 _MOVED: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
 _ATTEMPTS: Final = 3
+_KEPT: Final = 200
+"""Statements that a connection keeps prepared."""
 
 _seconds = Times(
     "gatepost_statement_seconds",
@@ -60,44 +65,72 @@ class Database:
 
     async def _connect(self) -> Any:
         settings = self._settings
-        return await asyncpg.connect(
+        kept = 0 if settings.pooled else _KEPT
+        connection = await asyncpg.connect(
             settings.database_url,
-            statement_cache_size=0 if settings.pooled else 200,
+            statement_cache_size=kept,
             server_settings=SESSION,
+            connection_class=Connection,
         )
+        connection.keeps = kept
+        return connection
 
     async def fetch(self, statement: Statement, *arguments: Any) -> list[Row]:
         """The rows of a statement.
 
         Raises DatabaseError or DatabaseUnavailableError.
         """
+        text = statement.text
         return await self._run(
-            statement.name, lambda connection: connection.fetch(statement.text, *arguments)
+            statement.name, lambda connection: connection.fetch(text, *arguments)
         )
 
-    async def fetch_row(
+    def ask_rows(
         self,
         statement: Statement,
-        *arguments: Any,
-        check: Callable[[Row], None] | None = None,
-        rollback: bool = False,
-    ) -> Row:
-        """The one row of a statement that always gives one.
+        arguments: Callable[[], Sequence[Any]],
+        done: Done,
+        over: Callable[[], None],
+    ) -> GiveUp:
+        """Have ``done`` called with the rows of a statement, as ``fetch`` gives them.
 
-        ``check`` sees the row before the commit: what it raises undoes the statement.
-        With ``rollback`` the statement is undone in any case.
+        ``arguments`` is asked when there is a connection for each attempt, and ``over`` is called
+        as soon as one has ended, before ``done``. Raises DatabaseUnavailableError.
         """
 
+        async def work(connection: Any) -> list[Row]:
+            try:
+                return await connection.fetch(statement.text, *arguments())
+            finally:
+                over()
+
+        return self._ask(statement.name, work, done)
+
+    def ask_row(
+        self,
+        statement: Statement,
+        arguments: Sequence[Any],
+        done: Done,
+        check: Callable[[Row], None] | None = None,
+        rollback: bool = False,
+    ) -> GiveUp:
+        """Have ``done`` called with the one row of a statement that always gives one.
+
+        ``check`` sees the row before the commit: what it raises undoes the statement.
+        With ``rollback`` the statement is undone in any case. A failure is a DatabaseError, a
+        DatabaseUnavailableError or what ``check`` raised. Raises DatabaseUnavailableError.
+        """
+        text = statement.text
         if check is None and not rollback:
-            return await self._run(
-                statement.name, lambda connection: connection.fetchrow(statement.text, *arguments)
+            return self._ask(
+                statement.name, lambda connection: connection.row(text, arguments), done
             )
 
         async def run(connection: Any) -> Row:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                row = await connection.fetchrow(statement.text, *arguments)
+                row = await connection.fetchrow(text, *arguments)
                 if check is not None:
                     check(row)
             except BaseException:
@@ -106,7 +139,7 @@ class Database:
             await (transaction.rollback() if rollback else transaction.commit())
             return row
 
-        return await self._run(statement.name, run)
+        return self._ask(statement.name, run, done)
 
     async def transact(
         self, name: str, work: "Callable[[Transaction], Awaitable[Result]]"
@@ -123,50 +156,84 @@ class Database:
 
         return await self._run(name, run)
 
-    async def _run(self, name: str, work: Callable[[Any], Any]) -> Any:
-        pool = self._pool
-        if pool is None:
-            raise DatabaseUnavailableError("the pool is not open")
-        started, attempt = perf_counter(), 1
-        try:
-            while True:
-                try:
-                    return await pool.run(work)
-                except asyncpg.InvalidCachedStatementError:
-                    # a migration changed a table: the driver forgot its plans, ask once more
-                    if attempt >= _ATTEMPTS:
-                        raise DatabaseUnavailableError("the schema is changing") from None
-                except asyncpg.PostgresError as error:
-                    if error.sqlstate not in _TRANSIENT or attempt >= _ATTEMPTS:
-                        raise self._refused(error) from None
-                    await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311
-                except TimeoutError:
-                    raise QueryTimeoutError(
-                        f"no answer within {self._settings.query_timeout:g} s"
-                    ) from None
-                except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-                    if isinstance(error, ValueError):  # the driver's own DataError
-                        raise DatabaseError("22P02", "a value does not fit its type") from None
-                    raise DatabaseUnavailableError("the connection was lost") from None
-                attempt += 1
-        finally:
-            _seconds.observe(name, perf_counter() - started)
+    async def _run(self, name: str, work: Work) -> Any:
+        return await awaited(partial(self._ask, name, work))
 
-    def _refused(self, error: asyncpg.PostgresError) -> Exception:
-        sqlstate = error.sqlstate or "XX000"
-        if sqlstate in _MOVED and self._pool is not None:
-            self._pool.expire()
-        if sqlstate in _MOVED or sqlstate in _TRANSIENT or sqlstate[:2] in ("08", "53"):
-            return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
-        if sqlstate == "57014":
-            return QueryTimeoutError("the statement was cancelled")
-        return DatabaseError(
-            sqlstate,
-            error.message or "",
-            error.detail,
-            error.hint,
-            error.constraint_name,
-        )
+    def _ask(self, name: str, work: Work, done: Done) -> GiveUp:
+        if self._pool is None:
+            raise DatabaseUnavailableError("the pool is not open")
+        asked = _Asked(self._pool, name, work, done)
+        self._pool.ask(asked)
+        return asked.give_up
+
+
+class _Asked(Job):
+    """A statement, or a transaction of several, until it has a result or has failed for good."""
+
+    _attempt = 1
+
+    def __init__(self, pool: Pool, name: str, work: Work, tell: Done) -> None:
+        self.work = work
+        self._pool = pool
+        self._name = name
+        self._tell = tell
+        self._started = perf_counter()
+
+    def done(self, result: Any, failure: Exception | None) -> None:
+        if failure is not None:
+            pause = self._pause(failure)
+            if pause is not None:
+                self._attempt += 1
+                asyncio.get_running_loop().call_later(pause, self._pool.ask, self)
+                return
+            failure = self._told(failure)
+        _seconds.observe(self._name, perf_counter() - self._started)
+        tell = self._tell
+        del self._tell  # it may lead back to here
+        if not self.given_up:
+            tell(result, failure)
+
+    def _pause(self, failure: Exception) -> float | None:
+        """Seconds before the next attempt; None when there is none."""
+        if self._attempt >= _ATTEMPTS:
+            return None
+        if isinstance(failure, asyncpg.InvalidCachedStatementError):
+            return 0  # a migration changed a table, and that connection is closed now
+        if isinstance(failure, asyncpg.PostgresError) and failure.sqlstate in _TRANSIENT:
+            return random.uniform(0.005, 0.03) * self._attempt  # noqa: S311
+        return None
+
+    def _told(self, failure: Exception) -> Exception:
+        """The failure as those who asked know it."""
+        match failure:
+            case asyncpg.InvalidCachedStatementError():
+                return DatabaseUnavailableError("the schema is changing")
+            case asyncpg.PostgresError():
+                if failure.sqlstate in _MOVED:
+                    self._pool.expire()
+                return _refused(failure)
+            case TimeoutError():
+                return QueryTimeoutError(f"no answer within {self._pool.limit:g} s")
+            case OSError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
+                if isinstance(failure, ValueError):  # the driver's own DataError
+                    return DatabaseError("22P02", "a value does not fit its type")
+                return DatabaseUnavailableError("the connection was lost")
+        return failure
+
+
+def _refused(error: asyncpg.PostgresError) -> Exception:
+    sqlstate = error.sqlstate or "XX000"
+    if sqlstate in _MOVED or sqlstate in _TRANSIENT or sqlstate[:2] in ("08", "53"):
+        return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
+    if sqlstate == "57014":
+        return QueryTimeoutError("the statement was cancelled")
+    return DatabaseError(
+        sqlstate,
+        error.message or "",
+        error.detail,
+        error.hint,
+        error.constraint_name,
+    )
 
 
 class Transaction:

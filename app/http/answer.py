@@ -1,16 +1,14 @@
-"""An answer as both doors give it: whole, before any of it is sent."""
+"""Requests and answers as both doors take and give them: whole."""
 
-from collections.abc import Callable
 from typing import TypeAlias
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope
 
 Header: TypeAlias = tuple[bytes, bytes]
 Answer: TypeAlias = tuple[int, list[Header], bytes]
 """Status, headers, body. The list is this answer's own, so more can be added to it."""
-Done: TypeAlias = Callable[[Answer | None], None]
-"""Takes an answer once it is there, or None when it has to be found another way."""
 
 
 def whole(status: int, body: bytes, *headers: Header) -> Answer:
@@ -18,6 +16,18 @@ def whole(status: int, body: bytes, *headers: Header) -> Answer:
     if status == 204:
         return status, list(headers), b""
     return status, [*headers, (b"content-length", b"%d" % len(body))], body
+
+
+async def whole_body(receive: Receive) -> bytes:
+    """The whole body of a request. Raises ClientDisconnect."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def of(response: Response) -> Answer:

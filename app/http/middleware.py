@@ -6,8 +6,7 @@ throughput. One layer, for each part needs what the others know: the status, the
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from random import getrandbits
 from time import perf_counter
 from typing import Final
@@ -15,16 +14,20 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.callbacks import Done, GiveUp
 from app.deadlines import Deadlines
-from app.http.answer import Answer, Done
+from app.http.answer import Answer
 from app.http.errors import RETRY_AFTER, BodyTooLargeError, error_answer
 from app.http.telemetry import Telemetry
 
 _log = logging.getLogger("gatepost")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-AtOnce = Callable[[Scope, Done], bool]
-"""Takes a request that it can answer without a task of its own; false for every other one."""
+AtOnce = Callable[[Scope, bytes, Done], GiveUp | None]
+"""Takes a request and its body that it can answer without a task; None for every other one.
+
+The answer may be None: then it has to be found the other way.
+"""
 
 
 class RequestMiddleware:
@@ -42,14 +45,14 @@ class RequestMiddleware:
         telemetry: Telemetry,
         timeout: float,
         max_body: int,
-        at_once: Mapping[bytes, AtOnce] | None = None,
+        at_once: AtOnce | None = None,
     ) -> None:
-        """``others``: for what is not HTTP. ``at_once`` by the raw path of the request."""
+        """``others``: for what is not HTTP."""
         self._answer = answer
         self._others = others
-        self._at_once = at_once or {}
+        self._at_once = at_once
         self._telemetry = telemetry
-        self._deadlines = Deadlines(timeout)
+        self.deadlines: Final = Deadlines(timeout)
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,19 +69,22 @@ class RequestMiddleware:
         finally:
             self.sent(scope, answer)
 
-    def at_once(self, scope: Scope, done: Done) -> bool:
+    def at_once(self, scope: Scope, body: bytes, done: Callable[[Answer | None], None]) -> bool:
         """Whether ``done`` is called, later, with the answer or with None: then ask ``answer``."""
-        at_once = self._at_once.get(scope["raw_path"])
-        if at_once is None:
+        if self._at_once is None or len(body) > self._max_body:
             return False
         _enter(scope)
         waiting = _Waiting(self, scope, done)
-        self._deadlines.add(waiting)
-        with suppress(Exception):  # `answer` will meet it again, and log it
-            if at_once(scope, waiting):
-                return True
-        self._deadlines.remove(waiting)
-        return False
+        try:
+            give_up = self._at_once(scope, body, waiting)
+        except Exception:  # `answer` will meet it again, and log it
+            waiting.drop()
+            return False
+        if give_up is None:
+            return False
+        waiting.give_up = give_up
+        self.deadlines.add(waiting)
+        return True
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """The answer; None when nobody is left to take it."""
@@ -86,7 +92,7 @@ class RequestMiddleware:
         if scope["method"] != "GET":  # of which no body is read
             receive = self._limited(scope, receive)
         try:
-            with self._deadlines.open():
+            with self.deadlines.open():
                 answer = await self._answer(scope, receive)
         except TimeoutError:
             answer = self.late()
@@ -94,24 +100,17 @@ class RequestMiddleware:
             return None
         except BodyTooLargeError as error:
             answer = error_answer(413, "413", str(error))
-        except Exception:
-            # the last resort: whatever went wrong is in the log, under the id the caller has
-            request_id = scope["state"]["request_id"]
-            _log.exception("request %s failed", request_id)
-            answer = error_answer(500, "500", "Internal error", details=request_id)
+        except Exception as error:
+            answer = failed(scope, error)
         _identify(scope, answer)
         return answer
 
     def sent(self, scope: Scope, answer: Answer | None) -> None:
         """Note in the log and the metrics what became of a request."""
-        elapsed = perf_counter() - scope["state"]["started"]
-        self._telemetry.add(scope, answer[0] if answer else 0, elapsed)
-
-    def forget(self, waiting: "_Waiting") -> None:
-        self._deadlines.remove(waiting)
+        self._telemetry.add(scope, answer[0] if answer else 0)
 
     def late(self) -> Answer:
-        message = f"No answer within {self._deadlines.seconds:g} s"
+        message = f"No answer within {self.deadlines.seconds:g} s"
         return error_answer(503, "503", message, headers=RETRY_AFTER)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -139,25 +138,44 @@ class RequestMiddleware:
 class _Waiting:
     """A request that is answered at once: now, later, or, past the deadline, by a refusal."""
 
-    __slots__ = ("_done", "_middleware", "_scope", "at")
+    __slots__ = ("_done", "_middleware", "_scope", "at", "give_up")
 
-    def __init__(self, middleware: RequestMiddleware, scope: Scope, done: Done) -> None:
+    def __init__(
+        self, middleware: RequestMiddleware, scope: Scope, done: Callable[[Answer | None], None]
+    ) -> None:
         self._middleware = middleware
         self._scope = scope
-        self._done: Done | None = done
+        self._done: Callable[[Answer | None], None] | None = done
         self.at = 0.0
+        self.give_up: GiveUp
 
-    def __call__(self, answer: Answer | None) -> None:
+    def __call__(self, answer: Answer | None, failure: Exception | None) -> None:
         done, self._done = self._done, None
         if done is None:  # it came too late
             return
-        self._middleware.forget(self)
+        self._middleware.deadlines.remove(self)
+        del self.give_up  # it leads back to here
+        if failure is not None:
+            answer = failed(self._scope, failure)
         if answer is not None:
             _identify(self._scope, answer)
         done(answer)
 
     def expire(self) -> None:
-        self(self._middleware.late())
+        if self._done is not None:
+            self.give_up()
+            self(self._middleware.late(), None)
+
+    def drop(self) -> None:
+        """Take no answer any more."""
+        self._done = None
+
+
+def failed(scope: Scope, error: Exception) -> Answer:
+    """The last resort: whatever went wrong is in the log, under the id that the caller has."""
+    request_id = scope["state"]["request_id"]
+    _log.error("request %s failed", request_id, exc_info=error)
+    return error_answer(500, "500", "Internal error", details=request_id)
 
 
 def _enter(scope: Scope) -> None:
@@ -165,11 +183,11 @@ def _enter(scope: Scope) -> None:
     if "request_id" in state:  # it has been tried to answer it at once
         return
     state["started"] = perf_counter()
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            state["request_id"] = value.decode()
-            return
-    state["request_id"] = f"{getrandbits(128):032x}"
+    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    if given and _REQUEST_ID.fullmatch(given):
+        state["request_id"] = given.decode()
+    else:
+        state["request_id"] = f"{getrandbits(128):032x}"
 
 
 def _identify(scope: Scope, answer: Answer) -> None:

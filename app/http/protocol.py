@@ -11,6 +11,7 @@ import logging
 from typing import Any, Final, cast
 
 from starlette.types import Receive, Scope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -21,6 +22,9 @@ from app.http.answer import Answer, Header
 from app.http.middleware import RequestMiddleware
 
 _log = logging.getLogger("gatepost")
+_SHORT: Final = 4096
+"""Bytes of a body that are sooner copied than written by themselves."""
+_line: Final = b": ".join
 _PATIENCE: Final = 30.0
 """Seconds for a client to take answers before it gets another one."""
 
@@ -34,10 +38,27 @@ class WholeAnswerProtocol(HttpToolsProtocol):
         self._middleware: RequestMiddleware | None = getattr(self.app, "middleware_stack", None)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        middleware, scope = self._middleware, cast("Scope", cycle.scope)
+        middleware, scope = self._middleware, cycle.scope
         if middleware is None or app is not self.app:  # another application: uvicorn's refusal
             super()._start_asgi_task(cycle, app)
             return
+
+        if scope["method"] == "GET":
+            self._answer(cycle, middleware, b"")
+        else:
+            # in the next turn of the loop, when mostly all of the body is there
+            self.loop.call_soon(self._answer_with_body, cycle, middleware)
+
+    def _answer_with_body(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
+        if cycle.more_body or cycle.disconnected or len(cycle.body) > HIGH_WATER_LIMIT:
+            self._begin(cycle, middleware)
+        else:
+            self._answer(cycle, middleware, bytes(cycle.body))
+
+    def _answer(
+        self, cycle: RequestResponseCycle, middleware: RequestMiddleware, body: bytes
+    ) -> None:
+        """Answer without a task, if that can be."""
 
         def done(answer: Answer | None) -> None:
             if answer is None:
@@ -45,7 +66,7 @@ class WholeAnswerProtocol(HttpToolsProtocol):
             else:
                 self._finish(cycle, middleware, answer)
 
-        if self.flow.write_paused or not middleware.at_once(scope, done):
+        if self.flow.write_paused or not middleware.at_once(cast("Scope", cycle.scope), body, done):
             self._begin(cycle, middleware)
 
     def _begin(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
@@ -86,7 +107,12 @@ class WholeAnswerProtocol(HttpToolsProtocol):
             _log.exception("an answer to %s cannot be sent", cycle.scope["path"])
             self.transport.close()
             return
-        self.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
+        if cycle.scope["method"] == "HEAD":
+            self.transport.write(head)
+        elif len(body) < _SHORT:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
@@ -95,14 +121,10 @@ class WholeAnswerProtocol(HttpToolsProtocol):
 
 
 def _head(status: int, headers: list[Header]) -> bytes:
-    lines = [STATUS_LINE[status]]
-    for name, value in headers:
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(b"\r\n")
-    head = b"".join(lines)
-    if head.count(b"\n") != len(headers) + 2:
+    lines = b"\r\n".join(map(_line, headers))
+    if lines.count(b"\n") != len(headers) - 1:
         raise ValueError("a header has a line feed")
-    return head
+    return b"%b%b\r\n\r\n" % (STATUS_LINE[status], lines)
 
 
 def _nothing() -> None: ...

@@ -241,5 +241,4 @@ def _as_one_row(page: Any, terms: Sequence[Term], output: Output, more: Sequence
 def _plan(name: str, query: Any, levels: Levels, terms: Sequence[Term] = ()) -> Plan:
     levels.check_used()
     labels = tuple(term.alias or "" for term in terms)
-    slots = tuple((f"v{at}", at, slot) for at, slot in sorted(levels.slots.items()))
-    return Plan(statement(name, query), slots, labels)
+    return Plan(statement(name, query), levels.slots, labels)

@@ -4,27 +4,30 @@ One request is one statement: the query string becomes a tree, the tree a statem
 gives the rows as the JSON that is sent. What follows from a request's shape is made once and kept.
 """
 
+import asyncio
+from functools import partial
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
+from app.callbacks import Done, GiveUp, awaited, nothing
 from app.database import (
     Database,
     DatabaseError,
     DatabaseUnavailableError,
     PoolExhaustedError,
     QueryTimeoutError,
+    Row,
 )
-from app.http.answer import Answer, Header, whole
+from app.http.answer import Answer, Header, whole, whole_body
 from app.http.errors import RETRY_AFTER, error_answer
 from app.rest import grammar, media, openapi
 from app.rest.errors import RestError, from_database
-from app.rest.exchange import PREFIX, Asked, Exchange
+from app.rest.exchange import PREFIX, Asked, Asking, Exchange, Step
 from app.rest.keys import Keys, require
 from app.rest.reading import Read
 from app.rest.shapes import Shapes, decoded, holds, take_apart
-from app.rest.tree import Value
+from app.rest.tree import Request
 from app.rest.writing import Delete, Insert, Put, Update
 from app.schema import RELATIONS, SECRETS, Relation
 from app.settings import ServiceKey, Settings
@@ -38,10 +41,8 @@ _EXCHANGES: Final[dict[str, type[Exchange]]] = {
     "DELETE": Delete,
 }
 _METHODS: Final = ",".join(("OPTIONS", *_EXCHANGES))
-_ASKING: Final = frozenset(
-    (b"accept", b"accept-profile", b"content-profile", b"content-type", b"prefer", b"range")
-)
-"""The headers that an answer depends on, besides those of the key."""
+_ASKING: Final = tuple(name.replace("_", "-").encode() for name in Asking._fields)
+_LISTS: Final = (b"accept", b"prefer")
 
 
 class RestDoor:
@@ -55,72 +56,142 @@ class RestDoor:
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """The answer to one request."""
-        hidden: frozenset[str] = SECRETS
+        if _relation_path(scope):
+            body = b"" if scope["method"] in ("GET", "HEAD") else await whole_body(receive)
+            return await awaited(partial(self.ask, scope, body))
         try:
-            authorization = apikey = None
-            asking: list[Header] = []
-            for name, value in scope["headers"]:
-                if name in _ASKING:
-                    asking.append((name, value))
-                elif name == b"apikey" and apikey is None:
-                    apikey = value
-                elif name == b"authorization" and authorization is None:
-                    authorization = value
-            key = self._keys.caller(authorization or b"", apikey or b"")
-            scope.setdefault("state", {})["key_name"] = key.name
-            if "secrets" in key.scopes:
-                hidden = frozenset()
-            # not the router's parameter: its pattern lets a line feed at the end go by
-            path = scope["path"].removeprefix(PREFIX).removeprefix("/")
-            if not path:
-                return await self._root(scope["method"], key, Headers(raw=asking))
-            if scope["method"] == "OPTIONS":
-                _relation(path)
-                return whole(200, b"", (b"allow", _METHODS.encode()))
-            exchange, values = self._exchange(scope, path, key, tuple(asking))
-            return await exchange.answer(values, receive)
-        except RestError as error:
-            return _refusal(error)
-        except DatabaseError as error:
-            return _refusal(from_database(error, hidden=hidden))
-        except QueryTimeoutError as error:
-            return error_answer(504, "57014", "The query took too long", str(error))
-        except PoolExhaustedError as error:
-            return error_answer(
-                504, "PGRST003", "Timed out acquiring connection from connection pool.", str(error)
-            )
-        except DatabaseUnavailableError:
-            return error_answer(
-                503, "PGRST000", "Database connection error. Retry later.", headers=RETRY_AFTER
-            )
+            key, asking = self._caller(scope)
+            return await self._root(scope["method"], key, _decoded(asking).accept)
+        except _FAILURES as error:
+            return _failed(error)
 
-    async def _root(self, method: str, key: ServiceKey, headers: Headers) -> Answer:
+    def ask(self, scope: Scope, body: bytes, done: Done) -> GiveUp | None:
+        """Have ``done`` called with the answer to a request below the root."""
+        path = _relation_path(scope)
+        if not path:
+            return None
+        asked = _Asked(self._database, done)
+        try:
+            key, asking = self._caller(scope)
+            asked.key = key
+            method, query = scope["method"], scope["query_string"]
+            parts, values = take_apart(query)
+            shape = (key.sha256, method, path, asking, parts)
+            exchange = self.shapes.get(shape)
+            if exchange is not None and len(query) <= grammar.MAX_QUERY:
+                step = exchange.begin(decoded(values), body)
+            elif method == "OPTIONS":
+                _relation(path)
+                step = whole(200, b"", (b"allow", _METHODS.encode()))
+            else:
+                exchange, request = self._exchange(method, path, key, asking, query)
+                if holds(query, request):
+                    self.shapes.keep(shape, exchange)
+                step = exchange.begin(request.values, body)
+            return asked.take(step)
+        except _FAILURES as error:
+            asyncio.get_running_loop().call_soon(done, asked.failed(error), None)
+            return nothing
+
+    def _caller(self, scope: Scope) -> tuple[ServiceKey, tuple[bytes | None, ...]]:
+        """Who asks, and the values of Asking. Raises RestError."""
+        headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            headers = _each_once(scope["headers"])
+        key = self._keys.caller(headers.get(b"authorization", b""), headers.get(b"apikey", b""))
+        scope["state"]["key_name"] = key.name
+        return key, tuple(map(headers.get, _ASKING))
+
+    async def _root(self, method: str, key: ServiceKey, accept: str | None) -> Answer:
         if method not in ("GET", "HEAD"):
             raise _no_method(method)
-        answer = media.negotiate(headers.get("accept"), root=True)
+        answer = media.negotiate(accept, root=True)
         require(key, "read", "pg_catalog")
         body = await openapi.describe(self._database, PREFIX)
         return whole(200, body, (b"content-type", answer.content_type.encode()))
 
     def _exchange(
-        self, scope: Scope, path: str, key: ServiceKey, asking: tuple[Header, ...]
-    ) -> tuple[Exchange, list[Value]]:
-        """The exchange for the shape of a request, and the request's values."""
-        method, query = scope["method"], scope["query_string"]
-        parts, values = take_apart(query)
-        shape = (key.sha256, method, path, asking, parts)
-        exchange = self.shapes.get(shape)
-        if exchange is not None and len(query) <= grammar.MAX_QUERY:
-            return exchange, decoded(values)
+        self,
+        method: str,
+        path: str,
+        key: ServiceKey,
+        asking: tuple[bytes | None, ...],
+        query: bytes,
+    ) -> tuple[Exchange, Request]:
+        """The exchange for a request, and its query string. Raises RestError."""
         relation = _relation(path)
         if method not in _EXCHANGES:
             raise _no_method(method)
-        asked = Asked.by(key, relation, method, Headers(raw=list(asking)))
+        asked = Asked.by(key, relation, method, _decoded(asking))
         parsed = grammar.parse(query)
-        exchange = _EXCHANGES[method](self._database, self._max_rows, asked, parsed)
-        if holds(query, parsed):
-            self.shapes.keep(shape, exchange)
-        return exchange, parsed.values
+        return _EXCHANGES[method](self._max_rows, asked, parsed), parsed
+
+
+class _Asked:
+    """A request on its way from step to step."""
+
+    __slots__ = ("_database", "_done", "_give_up", "_then", "key")
+
+    def __init__(self, database: Database, done: Done) -> None:
+        self._database = database
+        self._done = done
+        self.key: ServiceKey | None = None
+
+    def take(self, step: Answer | Step) -> GiveUp:
+        """Raises DatabaseUnavailableError."""
+        if isinstance(step, Step):
+            self._then = step.then
+            self._give_up = self._database.ask_row(
+                step.statement, step.arguments, self._found, step.check, step.rollback
+            )
+        else:
+            self._give_up = nothing
+            asyncio.get_running_loop().call_soon(self._done, step, None)
+        return self.give_up
+
+    def give_up(self) -> None:
+        self._give_up()
+
+    def failed(self, error: Exception) -> Answer:
+        """The answer to one of the failures."""
+        if self.key is not None and "secrets" in self.key.scopes:
+            return _failed(error, hidden=frozenset())
+        return _failed(error)
+
+    def _found(self, row: Row, failure: Exception | None) -> None:
+        answer = None
+        try:
+            if failure is not None:
+                raise failure
+            answer = self._then(row)
+            if isinstance(answer, Step):
+                self.take(answer)
+                return
+        except _FAILURES as error:
+            answer, failure = self.failed(error), None
+        except Exception as error:  # noqa: BLE001 - theirs who asked
+            failure = error
+        self._done(answer, failure)
+
+
+def _each_once(headers: list[Header]) -> dict[bytes, bytes]:
+    """The first of each name, and of a list all of it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name not in found:
+            found[name] = value
+        elif name in _LISTS:
+            found[name] += b", " + value
+    return found
+
+
+def _decoded(asking: tuple[bytes | None, ...]) -> Asking:
+    return Asking(*(value if value is None else value.decode("latin-1") for value in asking))
+
+
+def _relation_path(scope: Scope) -> str:
+    # not the router's parameter: its pattern lets a line feed at the end go by
+    return scope["path"][len(PREFIX) + 1 :]
 
 
 def _relation(name: str) -> Relation:
@@ -147,6 +218,27 @@ def _relation(name: str) -> Relation:
 
 def _no_method(method: str) -> RestError:
     return RestError(405, "PGRST117", f"Unsupported HTTP method: {method:.32}")
+
+
+_FAILURES: Final = (RestError, DatabaseError, DatabaseUnavailableError)
+
+
+def _failed(error: Exception, hidden: frozenset[str] = SECRETS) -> Answer:
+    """The answer to one of these; ``hidden`` are the columns of which it may not tell."""
+    match error:
+        case RestError():
+            return _refusal(error)
+        case DatabaseError():
+            return _refusal(from_database(error, hidden=hidden))
+        case QueryTimeoutError():
+            return error_answer(504, "57014", "The query took too long", str(error))
+        case PoolExhaustedError():
+            return error_answer(
+                504, "PGRST003", "Timed out acquiring connection from connection pool.", str(error)
+            )
+    return error_answer(
+        503, "PGRST000", "Database connection error. Retry later.", headers=RETRY_AFTER
+    )
 
 
 def _refusal(error: RestError) -> Answer:

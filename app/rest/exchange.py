@@ -1,13 +1,11 @@
 """The requests of one shape to a table and their answers: what reading and writing share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Self
 
-from starlette.datastructures import Headers
-from starlette.types import Receive
-
-from app.database import Database, Row
+from app.database import Row
 from app.http.answer import Answer, Header, whole
 from app.rest import media, preferences
 from app.rest.errors import RestError
@@ -16,9 +14,21 @@ from app.rest.preferences import Preferences
 from app.rest.tree import Request, Tree, Value
 from app.schema import Relation
 from app.settings import ServiceKey
+from app.sql import Statement
 
 PREFIX: Final = "/rest/v1"
 _SCHEMA: Final = "public"
+
+
+class Asking(NamedTuple):
+    """The headers that an answer depends on, besides those of the key."""
+
+    accept: str | None
+    accept_profile: str | None
+    content_profile: str | None
+    content_type: str | None
+    prefer: str | None
+    range: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +44,34 @@ class Asked:
     range: str | None
 
     @classmethod
-    def by(cls, key: ServiceKey, relation: Relation, method: str, headers: Headers) -> Self:
+    def by(cls, key: ServiceKey, relation: Relation, method: str, asking: Asking) -> Self:
         """Raises RestError: 406 for a schema or a form that is not there, 400 for a preference."""
         reads = method in ("GET", "HEAD")
-        _check_schema(headers.get("accept-profile" if reads else "content-profile", _SCHEMA))
+        _check_schema((asking.accept_profile if reads else asking.content_profile) or _SCHEMA)
         return cls(
             key,
             relation,
             method,
-            media.negotiate(", ".join(headers.getlist("accept"))),
-            preferences.parse(headers.getlist("prefer")),
-            headers.get("content-type"),
-            headers.get("range"),
+            media.negotiate(asking.accept),
+            preferences.parse(asking.prefer or ""),
+            asking.content_type,
+            asking.range,
         )
+
+
+@dataclass(slots=True)
+class Step:
+    """A statement to run, and what follows from its row: the answer, or another step.
+
+    ``check`` and ``rollback`` as in Database.ask_row. ``then`` may raise RestError, when what is
+    done stays done.
+    """
+
+    statement: Statement
+    arguments: Sequence[Any]
+    then: "Callable[[Row], Answer | Step]"
+    check: Callable[[Row], None] | None = None
+    rollback: bool = False
 
 
 class Exchange:
@@ -55,8 +80,7 @@ class Exchange:
     Making one raises RestError when no request of the shape can be answered.
     """
 
-    def __init__(self, database: Database, max_rows: int, asked: Asked, parsed: Request) -> None:
-        self.database = database
+    def __init__(self, max_rows: int, asked: Asked, parsed: Request) -> None:
         self.max_rows = max_rows
         self.asked = asked
         self.form = asked.form
@@ -69,15 +93,19 @@ class Exchange:
             self._headers = ((b"preference-applied", self.prefer.applied.encode()),)
         self._type = (b"content-type", self.form.content_type.encode())
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
-        """The answer to one request, of which ``values`` are the query string's, in its order."""
+    def begin(self, values: Sequence[Value], body: bytes) -> Answer | Step:
+        """The way to the answer to one request; ``values`` are its query string's, in its order.
+
+        Raises RestError.
+        """
         raise NotImplementedError
 
     def reply(self, status: int, body: bytes | None, *headers: Header) -> Answer:
         """``body``: None for an answer that has none, and therefore no type."""
         if body is None:
             return whole(status, b"", *headers, *self._headers)
-        return whole(status, body, *headers, self._type, *self._headers)
+        length = (b"content-length", b"%d" % len(body))
+        return status, [*headers, self._type, *self._headers, length], body
 
     def rendered(self, row: Row, labels: tuple[str, ...]) -> bytes:
         if self.form.type == media.CSV:
@@ -106,6 +134,7 @@ def _check_schema(schema: str) -> None:
         )
 
 
+@lru_cache(maxsize=1000)
 def content_range(offset: int, count: int, total: int | None) -> Header:
     """The header of ``count`` rows from ``offset`` on; of ``total``, None when it is not known."""
     rows = f"{offset}-{offset + count - 1}" if count else "*"

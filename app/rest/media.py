@@ -6,6 +6,7 @@ Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 fo
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -20,7 +21,10 @@ OPENAPI: Final = "application/openapi+json"
 _OBJECT: Final = "application/vnd.pgrst.object+json"
 _ARRAY: Final = "application/vnd.pgrst.array+json"
 _FORM: Final = "application/x-www-form-urlencoded"
+_one_or_more: Final = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]]).decode
 _QUOTED: Final = re.compile(r'[",\r\n]')
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,39 +79,41 @@ def _range(part: str) -> tuple[float, str, dict[str, str]]:
     return weight, name.lower(), parameters
 
 
-def decode(content_type: str | None, body: bytes, *, columns: bool) -> list[dict[str, Any]]:
-    """The rows in a body, each a mapping of column to JSON value.
+def decoder(content_type: str | None, *, columns: bool) -> Callable[[bytes], Rows]:
+    """What gives the rows in a body, each a mapping of column to JSON value.
 
     ``columns``: the request names the columns, so the rows' keys may differ.
-    Raises RestError: 415 for another type, 400 PGRST102 when the body is malformed.
+    Raises RestError: 415 for another type; and the decoder 400 PGRST102 for what is malformed.
     """
     name = (content_type or JSON).partition(";")[0].strip().lower()
     if name == CSV:
-        return _csv(body)
+        return _csv
     if name == _FORM:
-        return _form(body)
+        return _form
     if name != JSON and name not in (_OBJECT, _ARRAY):
         raise RestError(415, "PGRST102", f"Content-Type not acceptable: {name:.100}")
-    return _json(body, columns)
+    return _json if columns else _alike
 
 
-def _json(body: bytes, columns: bool) -> list[dict[str, Any]]:
-    if not body.strip():
-        raise bad_body("Empty or invalid json")
+def _json(body: bytes) -> Rows:
     try:
-        value = msgspec.json.decode(body)
+        value = _one_or_more(body)
+    except msgspec.ValidationError:
+        raise bad_body("The body must be a JSON object or an array of JSON objects") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_body("Empty or invalid json", f"{error}"[:200]) from None
-    if isinstance(value, dict):
-        return [value]
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise bad_body("The body must be a JSON object or an array of JSON objects")
-    if not columns and len(value) > 1 and any(row.keys() != value[0].keys() for row in value):
+        details = f"{error}"[:200] if body.strip() else None
+        raise bad_body("Empty or invalid json", details) from None
+    return value if isinstance(value, list) else [value]
+
+
+def _alike(body: bytes) -> Rows:
+    rows = _json(body)
+    if len(rows) > 1 and any(row.keys() != rows[0].keys() for row in rows):
         raise bad_body("All object keys must match")
-    return value
+    return rows
 
 
-def _csv(body: bytes) -> list[dict[str, Any]]:
+def _csv(body: bytes) -> Rows:
     try:
         reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         lines = list(reader)
@@ -128,7 +134,7 @@ def _csv(body: bytes) -> list[dict[str, Any]]:
     return rows
 
 
-def _form(body: bytes) -> list[dict[str, Any]]:
+def _form(body: bytes) -> Rows:
     row: dict[str, Any] = {}
     for part in body.split(b"&"):
         if part:

@@ -1,7 +1,6 @@
 """The Prefer header. Source: PostgREST 14, "Preferences"; RFC 7240."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,12 +43,12 @@ class Preferences:
         return ", ".join(f"{name}={value}" for name, value in pairs if value is not None)
 
 
-def parse(headers: Iterable[str]) -> Preferences:
+def parse(header: str) -> Preferences:
     """The first of two contrary preferences holds. Unknown ones are an error (PGRST122) when
     handling is strict, and nothing otherwise."""
     found: dict[str, str] = {}
     unknown: list[str] = []
-    for part in ",".join(headers).split(","):
+    for part in header.split(","):
         preference = part.strip()
         name, _, value = (piece.strip() for piece in preference.partition("="))
         allowed = _WORDS.get(name.lower())

@@ -3,52 +3,58 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import msgspec
-from starlette.types import Receive
 
-from app.database import Database
+from app.database import Row
 from app.http.answer import Answer
 from app.rest import build, media
 from app.rest.errors import RestError
-from app.rest.exchange import Asked, Exchange, content_range
+from app.rest.exchange import Asked, Exchange, Step, content_range
 from app.rest.keys import require
 from app.rest.plan import Output, Plan
 from app.rest.tree import Request, Value
-from app.sql import explained
 
 _RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
 
 
 class Read(Exchange):
-    def __init__(self, database: Database, max_rows: int, asked: Asked, parsed: Request) -> None:
+    def __init__(self, max_rows: int, asked: Asked, parsed: Request) -> None:
         require(asked.key, "read", asked.relation.name)
         _cut_to_range(parsed, asked.range or "")
         # preferences for writing have no effect here, and are not said to have had one
         prefer = replace(asked.prefer, returns=None, resolution=None, missing=None)
-        super().__init__(database, max_rows, replace(asked, prefer=prefer), parsed)
+        super().__init__(max_rows, replace(asked, prefer=prefer), parsed)
         self._head = asked.method == "HEAD"
         self._offset = self.tree.level(()).offset
         self._plan = self._planned(total=prefer.count == "exact")
         self._estimate: Plan | None = None
         if prefer.count in ("planned", "estimated"):
             counted = build.counted(self.relation, self.tree, secrets=self.secrets)
-            self._estimate = replace(counted, statement=explained(counted.statement))
+            self._estimate = counted.explained()
 
-    async def answer(self, values: Sequence[Value], receive: Receive) -> Answer:
-        plan, count, total = self._plan, self.prefer.count, None
-        if self._estimate is not None:
-            total = await self._estimated(self._estimate, values)
-            if count == "estimated" and total <= self.max_rows:
-                plan, count = self._planned(total=True), "exact"
-        arguments = plan.arguments(values, self.max_rows)
-        row = await self.database.fetch_row(plan.statement, *arguments)
-        self.check_singular(row)
-        if count == "exact":
-            total = row["total"]
+    def begin(self, values: Sequence[Value], body: bytes) -> Answer | Step:
+        if self._estimate is None:
+            return self._read(self._plan, values)
+        arguments = self._estimate.arguments(values, self.max_rows)
+        return Step(self._estimate.statement, arguments, partial(self._estimated, values))
+
+    def _estimated(self, values: Sequence[Value], row: Row) -> Step:
+        total = int(msgspec.json.decode(row["QUERY PLAN"])[0]["Plan"]["Plan Rows"])
+        if self.prefer.count == "estimated" and total <= self.max_rows:
+            return self._read(self._planned(total=True), values)
+        return self._read(self._plan, values, total)
+
+    def _read(self, plan: Plan, values: Sequence[Value], total: int | None = None) -> Step:
         offset = _number(values, self._offset)
-        status = 200
+        then = partial(self._answer, plan, offset, total)
+        return Step(plan.statement, plan.arguments(values, self.max_rows), then)
+
+    def _answer(self, plan: Plan, offset: int, total: int | None, row: Row) -> Answer:
+        self.check_singular(row)
+        total, status = row.get("total", total), 200
         if total is not None:
             if offset > total:
                 raise RestError(
@@ -69,11 +75,6 @@ class Read(Exchange):
             text=self.form.type == media.CSV,
         )
         return build.read(self.relation, self.tree, output, secrets=self.secrets)
-
-    async def _estimated(self, plan: Plan, values: Sequence[Value]) -> int:
-        arguments = plan.arguments(values, self.max_rows)
-        rows = await self.database.fetch(plan.statement, *arguments)
-        return int(msgspec.json.decode(rows[0]["QUERY PLAN"])[0]["Plan"]["Plan Rows"])
 
 
 def _number(values: Sequence[Value], at: int) -> int:

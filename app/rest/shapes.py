@@ -25,16 +25,17 @@ Shape = tuple[object, ...]
 
 # column=eq.VALUE and its like, limit=DIGITS and offset=DIGITS; the value is the second group
 _VALUE: Final = re.compile(
-    rb"((?:^|&)(?:"
+    rb"(&(?:"
     rb"[^&=]*=(?:not\.)?(?:n?eq|[gl]te?|i?like|i?match|isdistinct)\.|"
     rb"(?:[^&=]*\.)?(?:limit|offset)=(?=[0-9]{1,18}(?:&|\Z))"
     rb"))([^&]*)"
 )
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_.:@-]*")
 
 
 def take_apart(query: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
     """The query string between what look like its values, and these, still encoded."""
-    parts = _VALUE.split(query)
+    parts = _VALUE.split(b"&" + query)  # so that all of them begin alike, and are found sooner
     values = parts[2::3]
     del parts[2::3]
     return tuple(parts), values
@@ -42,6 +43,8 @@ def take_apart(query: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
 
 def decoded(values: list[bytes]) -> list[Value]:
     """The values as the grammar would give them. Raises RestError: 22021 for what is no text."""
+    if _PLAIN.fullmatch(b"".join(values)):
+        return list(map(bytes.decode, values))
     return [grammar.decoded(value) for value in values]
 
 
@@ -57,7 +60,7 @@ def holds(query: bytes, parsed: Request) -> bool:
     marks = [b"9%018d" % getrandbits(59) for _ in values]
     each = iter(marks)
     try:
-        marked = grammar.parse(_VALUE.sub(lambda found: found[1] + next(each), query))
+        marked = grammar.parse(_VALUE.sub(lambda found: found[1] + next(each), b"&" + query))
     except RestError:
         return False
     return marked.values == decoded(marks) and marked.tree == parsed.tree

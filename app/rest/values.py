@@ -5,7 +5,7 @@ words now, today, tomorrow, yesterday, epoch and (-)infinity. A time without a z
 """
 
 import re
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,43 +19,62 @@ _UUID: Final = re.compile(r"\{[0-9a-fA-F-]{32,40}\}|[0-9a-fA-F-]{32,40}", re.ASC
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{8}", re.ASCII)
 _TRUE: Final = frozenset(("true", "tru", "tr", "t", "yes", "ye", "y", "on", "1"))
 _FALSE: Final = frozenset(("false", "fals", "fal", "fa", "f", "no", "n", "off", "of", "0"))
-_NAMES: Final[dict[ColumnType, str]] = {"timestamptz": "timestamp with time zone"}
 
 
 def from_text(type_: ColumnType, text: str) -> Any:
     """``text`` as a ``str``, ``UUID``, ``bool`` or aware ``datetime``. Raises RestError 22P02."""
-    match type_:
-        case "text":
-            if "\0" in text:
-                raise bad_text()
-            return text
-        case "uuid":
-            with suppress(msgspec.ValidationError):  # the usual forms, at a quarter of the time
-                return msgspec.convert(text, UUID)
-            value = text.strip()
-            if _UUID.fullmatch(value):
-                try:
-                    return UUID(value)
-                except ValueError:
-                    pass
-        case "boolean":
-            value = text.strip().lower()
-            if value in _TRUE or value in _FALSE:
-                return value in _TRUE
-        case "timestamptz":
-            moment = _moment(text.strip())
-            if moment is not None:
-                return moment
-    raise bad_value(_NAMES.get(type_, type_), text)
+    return READERS[type_](text)
 
 
 def from_json(type_: ColumnType, value: Any) -> Any:
     """A decoded JSON value for a column; null is None, and what is no string goes by its text."""
-    if value is None:
-        return None
     if isinstance(value, str):
         return from_text(type_, value)
+    if value is None:
+        return None
     return from_text(type_, msgspec.json.encode(value).decode())
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise bad_text()
+    return text
+
+
+def _uuid(text: str) -> UUID:
+    try:  # the usual forms, at a quarter of the time
+        return msgspec.convert(text, UUID)
+    except msgspec.ValidationError:
+        value = text.strip()
+    try:
+        if _UUID.fullmatch(value):
+            return UUID(value)
+    except ValueError:
+        pass
+    raise bad_value("uuid", text)
+
+
+def _boolean(text: str) -> bool:
+    value = text.strip().lower()
+    if value in _TRUE or value in _FALSE:
+        return value in _TRUE
+    raise bad_value("boolean", text)
+
+
+def _timestamptz(text: str) -> datetime:
+    moment = _moment(text.strip())
+    if moment is None:
+        raise bad_value("timestamp with time zone", text)
+    return moment
+
+
+READERS: Final[dict[ColumnType, Callable[[str], Any]]] = {
+    "text": _text,
+    "uuid": _uuid,
+    "boolean": _boolean,
+    "timestamptz": _timestamptz,
+}
+"""From the text of a value of each type."""
 
 
 def _moment(text: str) -> datetime | None:

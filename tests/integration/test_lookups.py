@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from app.auth import lookups
 from app.auth.cookies import Signer
+from app.callbacks import Done, GiveUp, nothing
 from app.http.answer import Answer
 from app.http.middleware import RequestMiddleware
 from app.main import create_app
@@ -61,7 +62,7 @@ def asking(app: Starlette, *, at_once: bool = False) -> Ask:
         }  # fmt: skip
         if at_once:
             done: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-            found = await done if middleware.at_once(scope, done.set_result) else None
+            found = await done if middleware.at_once(scope, b"", done.set_result) else None
             found = found or await middleware.answer(scope, receive)
             assert found is not None
             middleware.sent(scope, found)
@@ -86,7 +87,7 @@ async def gatepost(
     }
     with pytest.MonkeyPatch.context() as patch:
         if not short_way:
-            patch.setattr("app.auth.door.PlainGetSession", lambda *_: lambda *_: False)
+            patch.setattr("app.auth.door.PlainGetSession", lambda *_: lambda *_: None)
         app = create_app(Settings.from_environment(environment(url) | given | settings))
     async with app.router.lifespan_context(app):
         yield app
@@ -243,6 +244,25 @@ async def test_one_token_that_no_row_can_have_spoils_nothing(
     assert [known[0].encode() in body for _, _, body in answers] == [True, *[False] * 4, True]
 
 
+async def test_lookups_without_a_connection_fail_and_nobody_is_signed_out(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    known = await tokens(db, 8)
+    settings = {"GATEPOST_POOL_SIZE": "1", "GATEPOST_ACQUIRE_TIMEOUT": "0.2"}
+    async with gatepost(database_url, **settings) as app:
+        for at_once in (False, True):
+            ask = asking(app, at_once=at_once)
+            async with db.transaction():
+                await db.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+                reading = asyncio.create_task(ask("/rest/v1/users", ("apikey", KEYS["all"])))
+                await asyncio.sleep(0.1)
+                asked = [ask(GET_SESSION, ("cookie", cookie(token))) for token in known]
+                assert {status for status, _, _ in await asyncio.gather(*asked)} == {503}
+            assert (await reading)[0] == 200
+            for token in known:
+                assert token.encode() in (await ask(GET_SESSION, ("cookie", cookie(token))))[2]
+
+
 # --- never stale ----------------------------------------------------------------------------------
 
 
@@ -251,13 +271,13 @@ class Sharing(lookups.Lookups):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._under_way: dict[str, list[lookups.Found]] = {}
+        self._under_way: dict[str, list[Done]] = {}
 
-    def ask(self, token: str, found: lookups.Found) -> None:
+    def ask(self, token: str, found: Done) -> GiveUp:
         joined = self._under_way.get(token)
         if joined is not None:
             joined.append(found)
-            return
+            return nothing
         asked = self._under_way[token] = [found]
 
         def shared(row: Any, failure: Exception | None) -> None:
@@ -265,16 +285,25 @@ class Sharing(lookups.Lookups):
             for each in asked:
                 each(row, failure)
 
-        super().ask(token, shared)
+        return super().ask(token, shared)
 
 
 async def stale_answers(app: Starlette, db_url: str, known: list[str], seed: int) -> int:
     """How many requests that came after an acknowledged revocation were answered with a session.
 
     Each token is asked for by several requests that are under way, in a random order of turns, when
-    it is revoked by one of four ways; the next request for it comes with the acknowledgement.
+    it is revoked by one of four ways; the next request for it comes with the acknowledgement. What
+    a statement found is told some turns later, as by a service that has much else to do.
     """
     ask, chance = asking(app, at_once=True), random.Random(seed)
+    answer, loop = lookups._Statement.answer, asyncio.get_running_loop()
+
+    def later(turns: int, *given: Any) -> None:
+        if turns:
+            loop.call_soon(later, turns - 1, *given)
+        else:
+            answer(*given)
+
     direct = await asyncpg.create_pool(db_url, min_size=4, max_size=4)
     key = ("apikey", KEYS["all"])
     stale = 0
@@ -311,7 +340,11 @@ async def stale_answers(app: Starlette, db_url: str, known: list[str], seed: int
             stale += body != b"null"
             await asyncio.gather(*asked)
 
-    await asyncio.gather(*(worker(known[start::12]) for start in range(12)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            lookups._Statement, "answer", lambda *given: later(chance.randint(0, 8), *given)
+        )
+        await asyncio.gather(*(worker(known[start::12]) for start in range(12)))
     await direct.close()
     return stale
 

@@ -1,13 +1,18 @@
 """A door that has seen a request's shape answers as one that has not."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from app.callbacks import GiveUp
 from app.database import Database
+from app.http.answer import Answer
 from app.http.middleware import RequestMiddleware
 from app.http.telemetry import Telemetry
 from app.rest.door import RestDoor
@@ -16,20 +21,54 @@ from tests.support import KEYS, environment
 
 USERS, SESSIONS = "/rest/v1/users", "/rest/v1/sessions"
 ANN, BOB = (f"6f1a2c9e-0000-4000-8000-00000000000{n}" for n in (1, 2))
+ONE = f"{USERS}?id=eq.{ANN}"
 SOON = "2099-01-01T00:00:00Z"
 FULL = {"Prefer": "return=representation"}
 EXACT = {"Prefer": "count=exact"}
+UPSERT = {"Prefer": "resolution=merge-duplicates"}
+DEFAULTS = {"Prefer": "missing=default"}
+AT_MOST_ONE = {"Prefer": "handling=strict, max-affected=1"}
 TOKEN = "t" * 32
 
 
 def _application(door: RestDoor) -> RequestMiddleware:
     return RequestMiddleware(
-        door.answer, Starlette(), telemetry=Telemetry(), timeout=10, max_body=100_000
+        door.answer,
+        Starlette(),
+        telemetry=Telemetry(),
+        timeout=10,
+        max_body=100_000,
+        at_once=door.ask,
     )
 
 
+class AtOnce(httpx.AsyncBaseTransport):
+    """Asks as app/http/protocol.py does, without ASGI."""
+
+    def __init__(self, door: RestDoor) -> None:
+        self._application = _application(door)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "path": request.url.path,
+            "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        }
+        body = await request.aread()
+        assert self._application.at_once(scope, body, answered.set_result)
+        answer = await answered
+        assert answer is not None
+        self._application.sent(scope, answer)
+        status, headers, content = answer
+        content = b"" if request.method == "HEAD" else content
+        return httpx.Response(status, headers=headers, content=content)
+
+
 class Doors:
-    """One door that goes on, and a new one for each request."""
+    """One door that goes on and is asked at once, and a new one for each request by ASGI."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -37,10 +76,11 @@ class Doors:
         self.door = RestDoor(database, settings)
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return await self._ask(self.door, method, path, **more)
+        return await self._ask(AtOnce(self.door), method, path, **more)
 
     async def both(self, method: str, path: str, **more: Any) -> httpx.Response:
-        new = await self._ask(RestDoor(self._database, self._settings), method, path, **more)
+        door = _application(RestDoor(self._database, self._settings))
+        new = await self._ask(httpx.ASGITransport(door), method, path, **more)
         old = await self.ask(method, path, **more)
         assert (old.status_code, old.content) == (new.status_code, new.content)
         of_its_own = {"x-request-id"}
@@ -50,10 +90,16 @@ class Doors:
         return old
 
     async def _ask(
-        self, door: RestDoor, method: str, path: str, key: str = "all", **more: Any
+        self,
+        transport: httpx.AsyncBaseTransport,
+        method: str,
+        path: str,
+        key: str = "all",
+        **more: Any,
     ) -> httpx.Response:
-        headers = {"apikey": KEYS[key]} | more.pop("headers", {})
-        transport = httpx.ASGITransport(_application(door))
+        headers = httpx.Headers(more.pop("headers", {}))
+        if "apikey" not in headers:
+            headers["apikey"] = KEYS[key]
         async with httpx.AsyncClient(transport=transport, base_url="http://gatepost.test") as http:
             return await http.request(method, path, headers=headers, **more)
 
@@ -241,3 +287,112 @@ async def test_writes_by_shape(doors: Doors) -> None:
         gone = await doors.ask("DELETE", f"{USERS}?id=eq.{identity}", headers=EXACT)
         assert (gone.status_code, gone.headers["content-range"]) == (204, "*/1")
     assert (await doors.both("GET", USERS)).json() == []
+
+
+async def test_what_is_asked_at_once_is_answered_as_by_asgi(doors: Doors) -> None:
+    row = {"name": "Ann", "email": "ann@example.com", "id": ANN}
+    new = {"name": "New", "email": "new@example.com"}
+    undone = {"Prefer": "tx=rollback, return=representation"}
+    one = {"Accept": "application/vnd.pgrst.object+json"}
+    columns = f"{USERS}?columns=name,email"
+    for method, path, more, status in (
+        ("GET", USERS, {"headers": EXACT}, 200),
+        ("GET", USERS, {"headers": {"Prefer": "count=planned"}}, 206),
+        ("GET", USERS, {"headers": {"Prefer": "count=estimated"}}, 200),
+        ("GET", USERS, {"headers": {"Accept": "text/csv"}}, 200),
+        ("GET", USERS, {"headers": {"Range": "0-0"} | EXACT}, 206),
+        ("GET", USERS, {"headers": one}, 406),
+        ("GET", f"{USERS}?id=eq.{ANN}", {"headers": one}, 200),
+        ("GET", f"{USERS}?id=eq.{ANN}", {"headers": {"Accept-Profile": "other"}}, 406),
+        ("HEAD", USERS, {"headers": EXACT}, 200),
+        ("OPTIONS", USERS, {}, 200),
+        ("TRACE", USERS, {}, 405),
+        ("GET", "/rest/v1/nothing", {}, 404),
+        ("GET", USERS, {"key": "writer"}, 403),
+        ("POST", USERS, {"json": row}, 409),
+        ("POST", USERS, {"json": []}, 201),
+        ("POST", USERS, {"json": [1]}, 400),
+        ("POST", USERS, {"content": b"{"}, 400),
+        ("POST", USERS, {"content": b" "}, 400),
+        ("POST", USERS, {"content": b"x", "headers": {"Content-Type": "text/html"}}, 415),
+        ("POST", USERS, {"json": [new, {"name": "B"}]}, 400),
+        ("POST", USERS, {"json": {"nobody": 1}}, 400),
+        ("POST", USERS, {"json": {**row, "name": "Anna"}, "headers": UPSERT}, 200),
+        ("PUT", f"{ONE}&select=id", {"json": row, "headers": undone}, 200),
+        ("PUT", f"{USERS}?id=eq.{BOB}", {"json": row}, 400),
+        (
+            "PATCH",
+            f"{USERS}?id=eq.{ANN}&select=name",
+            {"json": {"name": "C"}, "headers": undone},
+            200,
+        ),
+        ("PATCH", USERS, {"json": {"name": "C"}}, 400),
+        ("PATCH", f"{USERS}?id=eq.{ANN}", {"json": [row, row]}, 400),
+        ("DELETE", f"{USERS}?id=eq.{BOB}", {"headers": undone}, 200),
+        ("DELETE", ONE, {"headers": undone | {"Content-Type": "text/html"}}, 200),
+        ("DELETE", f"{USERS}?id=not.is.null", {"headers": AT_MOST_ONE}, 400),
+        ("POST", columns, {"json": [row, {}], "headers": DEFAULTS}, 409),
+    ):
+        answer = await doors.both(method, path, **more)
+        assert answer.status_code == status, (method, path, more, answer.text)
+    assert len((await doors.ask("GET", USERS)).json()) == 2
+
+
+async def test_headers_that_come_twice(doors: Doors) -> None:
+    twice = [("Prefer", "count=exact"), ("Prefer", "return=representation")]
+    read = await doors.both("GET", f"{USERS}?limit=1", headers=httpx.Headers(twice))
+    assert read.headers["content-range"] == "0-0/2"
+    accepts = httpx.Headers([("Accept", "image/png"), ("Accept", "text/csv")])
+    assert (await doors.both("GET", USERS, headers=accepts)).headers["content-type"][
+        :8
+    ] == "text/csv"
+    keys = httpx.Headers([("apikey", KEYS["all"]), ("apikey", "another")])
+    assert (await doors.both("GET", USERS, headers=keys)).status_code == 200
+
+
+async def test_what_is_asked_at_once_can_be_given_up(doors: Doors, db: asyncpg.Connection) -> None:
+    def rename(identity: str) -> GiveUp:
+        scope = {
+            "type": "http",
+            "method": "PATCH",
+            "path": USERS,
+            "query_string": f"id=eq.{identity}".encode(),
+            "headers": [(b"apikey", KEYS["all"].encode())],
+            "state": {},
+        }
+        give_up = doors.door.ask(scope, b'{"name": "late"}', lambda *_: told.append(identity))
+        assert give_up is not None
+        return give_up
+
+    told: list[str] = []
+    rename(ANN)()  # before it began
+    async with db.transaction():
+        await db.execute("SELECT 1 FROM users FOR UPDATE")
+        give_up = rename(BOB)
+        await asyncio.sleep(0.2)
+        give_up()
+        await asyncio.sleep(0.2)
+    names = {row["name"] for row in (await doors.ask("GET", f"{USERS}?select=name")).json()}
+    assert names == {"Ann", "Bob"}
+    assert told == []
+
+
+async def test_a_request_leaves_nothing_for_the_collector(doors: Doors) -> None:
+    async def ask() -> None:
+        await doors.ask("GET", f"{USERS}?id=eq.{ANN}")
+        await doors.ask("PATCH", f"{USERS}?id=eq.{ANN}", json={"name": "Ann"})
+        await doors.ask("GET", f"{USERS}?id=eq.x")
+
+    await ask()
+    gc.collect()
+    gc.disable()
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        await ask()
+        gc.collect()
+        left = [repr(found) for found in gc.garbage if type(found).__module__.startswith("app.")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []

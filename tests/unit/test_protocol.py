@@ -11,7 +11,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope
 
-from app.http.answer import Answer, Done, whole
+from app.callbacks import Done, GiveUp, nothing
+from app.http.answer import Answer, whole
 from app.http.middleware import RequestMiddleware
 from app.http.protocol import WholeAnswerProtocol
 from app.http.telemetry import Telemetry
@@ -25,14 +26,14 @@ class Application:
 
     def __init__(self, timeout: float = 20) -> None:
         self.asked: list[str] = []
-        paths = (b"/once", b"/later", b"/last", b"/never", b"/not")
+        self.given_up: list[str] = []
         self.middleware = RequestMiddleware(
             self.answer,
             None,  # type: ignore[arg-type]
             telemetry=Telemetry(),
             timeout=timeout,
             max_body=100,
-            at_once=dict.fromkeys(paths, self.at_once),
+            at_once=self.at_once,
         )
         self.starlette = Starlette()
         self.starlette.middleware_stack = self.middleware
@@ -52,17 +53,21 @@ class Application:
         await asyncio.sleep(0)
         return whole(200, BIG if path == "/big" else path.encode())
 
-    def at_once(self, scope: Scope, done: Done) -> bool:
+    def at_once(self, scope: Scope, body: bytes, done: Done) -> GiveUp | None:
         path = scope["path"]
         loop = asyncio.get_running_loop()
-        answer = whole(200, path.encode(), (b"at-once", b"yes"))
+        answer = whole(200, body or path.encode(), (b"at-once", b"yes"))
         if path == "/once":
-            loop.call_soon(done, answer)
+            loop.call_soon(done, answer, None)
         elif path in ("/later", "/last"):
-            loop.call_later(0.05 if path == "/later" else 0.6, done, answer)
+            loop.call_later(0.05 if path == "/later" else 0.6, done, answer, None)
         elif path == "/not":
-            loop.call_soon(done, None)
-        return True
+            loop.call_soon(done, None, None)
+        elif path == "/fails":
+            loop.call_soon(done, None, LookupError("a secret"))
+        elif path != "/never":
+            return None
+        return lambda: self.given_up.append(path)
 
 
 @asynccontextmanager
@@ -175,8 +180,10 @@ async def test_thousands_of_requests_in_one_go() -> None:
 
 
 async def test_past_the_deadline() -> None:
-    async with served(Application(timeout=0.1)) as (port, _):
+    application = Application(timeout=0.1)
+    async with served(application) as (port, _):
         found = answers(await talk(port, get("/never") + get("/slow") + get("/a", last=True)))
+    assert application.given_up == ["/never"]
     assert [status for status, _, _ in found] == [
         b"HTTP/1.1 503 Service Unavailable",
         b"HTTP/1.1 503 Service Unavailable",
@@ -188,14 +195,16 @@ async def test_an_answer_after_the_deadline_is_dropped() -> None:
     application = Application(timeout=0.1)
     late: list[Done] = []
 
-    def at_once(scope: Scope, done: Done) -> bool:
+    def at_once(scope: Scope, body: bytes, done: Done) -> GiveUp | None:
+        if scope["path"] != "/never":
+            return None
         late.append(done)
-        return True
+        return nothing
 
-    application.middleware._at_once = {b"/never": at_once}
+    application.middleware._at_once = at_once
     async with served(application) as (port, _):
         found = answers(await talk(port, get("/never", last=True)))
-        late[0](whole(200, b"late"))
+        late[0](whole(200, b"late"), None)
         assert answers(await talk(port, get("/a", last=True)))[0][2] == b"/a"
     assert found[0][0].startswith(b"HTTP/1.1 503")
 
@@ -203,13 +212,50 @@ async def test_an_answer_after_the_deadline_is_dropped() -> None:
 async def test_what_fails_at_once_is_asked_in_the_other_way() -> None:
     application = Application()
 
-    def at_once(scope: Scope, done: Done) -> bool:
+    def at_once(scope: Scope, body: bytes, done: Done) -> GiveUp | None:
         raise LookupError("not today")
 
-    application.middleware._at_once = {b"/once": at_once}
+    application.middleware._at_once = at_once
     async with served(application) as (port, _):
         found = answers(await talk(port, get("/once", last=True)))
     assert found[0][2] == b"/once"
+
+
+async def test_what_fails_later_is_logged_under_its_id(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as (port, _):
+        found = answers(await talk(port, get("/fails") + get("/once", last=True)))
+    (status, headers, body), (_, _, after) = found
+    assert status.startswith(b"HTTP/1.1 500")
+    assert after == b"/once"
+    assert b"a secret" not in body
+    assert headers[b"x-request-id"].decode() in caplog.text
+    assert "a secret" in caplog.text
+
+
+async def test_a_body_that_is_there_is_answered_at_once_and_any_other_is_not() -> None:
+    application = Application()
+    async with served(application) as (port, _):
+        full = b"b" * 100
+        text = get("/once", method="POST", body=full) + get("/once", method="DELETE")
+        text += get("/once", method="POST", body=full + b"b")  # above the limit
+        found = answers(await talk(port, text + get("/z", last=True)))
+        assert [(body, b"at-once" in headers) for _, headers, body in found[:2]] == [
+            (full, True),
+            (b"/once", True),
+        ]
+        assert found[2][0].startswith(b"HTTP/1.1 413")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        request = get("/once", method="POST", body=full)
+        for part in (request[:-60], request[-60:]):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        writer.write(get("/a", last=True))
+        async with asyncio.timeout(20):
+            found = answers(await reader.read())
+        writer.close()
+    assert b"at-once" not in found[0][1]
+    assert application.asked == ["/once", "/z", "/once", "/a"]
 
 
 async def test_a_client_that_went_away_harms_nobody() -> None:

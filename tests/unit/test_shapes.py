@@ -54,7 +54,7 @@ def put_together(parts: tuple[bytes, ...], taken: list[bytes]) -> bytes:
     query, rest = parts[0], parts[1:]
     for prefix, value, between in zip(rest[::2], taken, rest[1::2], strict=True):
         query += prefix + value + between
-    return query
+    return query.removeprefix(b"&")
 
 
 @given(queries)
