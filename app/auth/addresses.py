@@ -12,11 +12,11 @@ from socket import AF_INET, inet_pton
 Network = IPv4Network | IPv6Network
 
 
-def client_address(forwarded: Sequence[str], proxies: Sequence[Network]) -> str | None:
+def client_address(forwarded: str, proxies: Sequence[Network]) -> str | None:
     """The address as it is stored and counted, or None when nothing tells it."""
-    hops = [hop.strip() for hop in ",".join(forwarded).split(",")]
     if not proxies:
-        return _address(hops[0]) if len(hops) == 1 else None
+        return None if "," in forwarded else _address(forwarded.strip())
+    hops = [hop.strip() for hop in forwarded.split(",")]
     for hop in filter(None, reversed(hops)):
         address = _parsed(hop)
         if address is None:

@@ -28,7 +28,7 @@ class Cors:
         if (
             request.method != "OPTIONS"
             or not wanted
-            or not self._trusts(request.headers.get("origin"))
+            or not self._trusts(request.headers.get("origin", ""))
         ):
             return None
         headers = {
@@ -43,11 +43,11 @@ class Cors:
 
     def allow(self, request: Request, response: Response) -> None:
         """Add what a browser asks for; Vary in any case, for caches."""
-        response.headers.raw.extend(self.headers(request.headers.get("origin")))
+        response.headers.raw.extend(self.headers(request.headers.get("origin", "")))
 
-    def headers(self, origin: str | None) -> list[tuple[bytes, bytes]]:
-        """What ``allow`` adds for a request from ``origin``."""
-        if origin is None or not self._trusts(origin):
+    def headers(self, origin: str) -> list[tuple[bytes, bytes]]:
+        """What ``allow`` adds for a request from ``origin``; "" when it names none."""
+        if not self._trusts(origin):
             return [_VARY]
         return [
             _VARY,
@@ -55,7 +55,7 @@ class Cors:
             (b"access-control-allow-credentials", b"true"),
         ]
 
-    def _trusts(self, origin: str | None) -> bool:
+    def _trusts(self, origin: str) -> bool:
         if not origin or origin in ("null", self._origins.own):
             return False
         return self._origins.trusts(origin)

@@ -94,7 +94,7 @@ class AuthDoor:
             headers=request.headers,
             jar=cookies.parse("; ".join(request.headers.getlist("cookie"))),
             address=client_address(
-                request.headers.getlist("x-forwarded-for"), self._settings.trusted_proxies
+                ",".join(request.headers.getlist("x-forwarded-for")), self._settings.trusted_proxies
             ),
             body=validation.UNDEFINED,
             query=_query(request),

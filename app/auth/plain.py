@@ -2,13 +2,15 @@
 
 Every request of every user asks it, so what it need not do is left out; the answer is the one that
 the door's endpoint gives. What is not plain is the endpoint's: a query, a session that is over or
-due for a refresh, one too many requests, a copy of the session in a cookie.
+due for a refresh, one too many requests, a copy of the session in a cookie, a header that comes
+twice.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -58,49 +60,43 @@ class PlainGetSession:
     def __call__(self, scope: Scope, _: bytes, done: Done) -> GiveUp | None:
         if scope["method"] != "GET" or scope["query_string"] or self._deferred:
             return None
-        cookie, authorization, origin = "", None, None
-        forwarded: list[str] = []
-        for name, value in scope["headers"]:
-            if name == b"cookie":
-                text = value.decode("latin-1")
-                cookie = f"{cookie}; {text}" if cookie else text
-            elif name == b"x-forwarded-for":
-                forwarded.append(value.decode("latin-1"))
-            elif name == b"origin":
-                origin = value.decode("latin-1")
-            elif name == b"authorization":
-                authorization = value.decode("latin-1")
-        names = self._auth.cookies
+        state = scope["state"]
+        headers = state["headers"]
+        if len(headers) < len(scope["headers"]):
+            return None
+        names, cookie = self._auth.cookies, headers.get(b"cookie", b"").decode("latin-1")
         if names.session_data in cookie:
             return None
         jar = cookies.parse(cookie)
+        authorization = headers.get(b"authorization")
         if authorization:
-            names.take_bearer(jar, authorization)
+            names.take_bearer(jar, authorization.decode("latin-1"))
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
         try:
             self._limiter.count(client_address(forwarded, self._proxies), _PATH)
         except TooManyRequestsError:
             return None
-        scope["state"]["counted"] = True  # so that the endpoint does not count it again
+        state["counted"] = True  # so that the endpoint does not count it again
+        origin = headers.get(b"origin", b"").decode("latin-1")
         token = names.signed(jar, names.session_token)
         if token is None:
             asyncio.get_running_loop().call_soon(done, self._answer(b"null", origin), None)
             return nothing
+        return self._auth.lookups.ask(token, partial(self._found, done, origin))
 
-        def found(row: Row | None, failure: Exception | None) -> None:
-            answer = None
-            if isinstance(failure, (DatabaseError, DatabaseUnavailableError)):
-                response = self._broken(failure)
-                response.headers.update(NOT_KEPT)
-                status, headers, body = answers.of(response)
-                answer = status, [*headers, *self._cors.headers(origin)], body
-            elif row is not None and row["expires_at"] - self._left_when_due > datetime.now(UTC):
-                with suppress(Exception):  # the endpoint meets it again, and it is logged
-                    body = {"session": wire.session(row), "user": wire.user(row, "user.")}
-                    answer = self._answer(_encode(body), origin)
-            done(answer, None)
+    def _found(self, done: Done, origin: str, row: Row | None, failure: Exception | None) -> None:
+        answer = None
+        if row is not None and row["expires_at"] - self._left_when_due > datetime.now(UTC):
+            with suppress(Exception):  # the endpoint meets it again, and it is logged
+                body = {"session": wire.session(row), "user": wire.user(row, "user.")}
+                answer = self._answer(_encode(body), origin)
+        elif isinstance(failure, (DatabaseError, DatabaseUnavailableError)):
+            response = self._broken(failure)
+            response.headers.update(NOT_KEPT)
+            status, headers, content = answers.of(response)
+            answer = status, [*headers, *self._cors.headers(origin)], content
+        done(answer, None)
 
-        return self._auth.lookups.ask(token, found)
-
-    def _answer(self, body: bytes, origin: str | None) -> Answer:
+    def _answer(self, body: bytes, origin: str) -> Answer:
         length = (b"content-length", b"%d" % len(body))
         return 200, [*_HEADERS, length, *self._cors.headers(origin)], body

@@ -88,13 +88,7 @@ class RateLimiter:
             self._count(address, path, _GENERAL)
 
     def _count(self, address: str | None, path: str, rule: Rule) -> None:
-        moment = _now()
-        last = self._take(_key(address, path), moment, rule)
-        if last is not None:
-            raise _refusal(last, moment, rule)
-
-    def _take(self, key: str, moment: int, rule: Rule) -> int | None:
-        """None when the request is let through, else when the last one was (milliseconds)."""
+        key, moment = _key(address, path), _now()
         if moment - self._began > _LONGEST or len(self._counts) >= _KEPT:
             self._before, self._counts, self._began = self._counts, {}, moment
         count, last = self._counts.get(key) or self._before.pop(key, None) or (0, 0)
@@ -102,9 +96,8 @@ class RateLimiter:
             count = 0
         if count >= rule.limit:
             self._counts[key] = (count, last)
-            return last
+            raise _refusal(last, moment, rule)
         self._counts[key] = (count + 1, moment)
-        return None
 
     async def _take_shared(self, key: str, moment: int, rule: Rule) -> int | None:
         arguments = (key, 1, moment, rule.window * 1000, rule.limit)

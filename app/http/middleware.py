@@ -115,7 +115,7 @@ class RequestMiddleware:
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         limit = self._max_body
-        headers = dict(scope["headers"])
+        headers = scope["state"]["headers"]
         declared = headers.get(b"content-length", b"")
         too_large = declared.isdigit() and int(declared[:20]) > limit
         if declared.isdigit() and not too_large and b"transfer-encoding" not in headers:
@@ -183,7 +183,8 @@ def _enter(scope: Scope) -> None:
     if "request_id" in state:  # it has been tried to answer it at once
         return
     state["started"] = perf_counter()
-    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    state["headers"] = headers = dict(scope["headers"])  # shorter where a name comes twice
+    given = headers.get(b"x-request-id", b"")
     if given and _REQUEST_ID.fullmatch(given):
         state["request_id"] = given.decode()
     else:

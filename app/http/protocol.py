@@ -8,9 +8,9 @@ parsing, keep-alive, pipelining, shutdown.
 
 import asyncio
 import logging
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final
 
-from starlette.types import Receive, Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -59,15 +59,18 @@ class WholeAnswerProtocol(HttpToolsProtocol):
         self, cycle: RequestResponseCycle, middleware: RequestMiddleware, body: bytes
     ) -> None:
         """Answer without a task, if that can be."""
-
-        def done(answer: Answer | None) -> None:
-            if answer is None:
-                self._begin(cycle, middleware)
-            else:
-                self._finish(cycle, middleware, answer)
-
-        if self.flow.write_paused or not middleware.at_once(cast("Scope", cycle.scope), body, done):
+        scope: Any = cycle.scope
+        done = partial(self._done, cycle, middleware)
+        if self.flow.write_paused or not middleware.at_once(scope, body, done):
             self._begin(cycle, middleware)
+
+    def _done(
+        self, cycle: RequestResponseCycle, middleware: RequestMiddleware, answer: Answer | None
+    ) -> None:
+        if answer is None:
+            self._begin(cycle, middleware)
+        else:
+            self._finish(cycle, middleware, answer)
 
     def _begin(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
         task = self.loop.create_task(self._run(cycle, middleware))
@@ -76,10 +79,10 @@ class WholeAnswerProtocol(HttpToolsProtocol):
 
     async def _run(self, cycle: RequestResponseCycle, middleware: RequestMiddleware) -> None:
         answer = None
+        scope: Any = cycle.scope
+        receive: Any = cycle.receive
         try:
-            answer = await middleware.answer(
-                cast("Scope", cycle.scope), cast("Receive", cycle.receive)
-            )
+            answer = await middleware.answer(scope, receive)
             if self.flow.write_paused:
                 async with asyncio.timeout(_PATIENCE):
                     await self.flow.drain()
@@ -92,11 +95,13 @@ class WholeAnswerProtocol(HttpToolsProtocol):
     def _finish(
         self, cycle: RequestResponseCycle, middleware: RequestMiddleware, answer: Answer | None
     ) -> None:
-        middleware.sent(cast("Scope", cycle.scope), answer)
-        if self.transport.is_closing():
+        transport = self.transport
+        scope: Any = cycle.scope
+        middleware.sent(scope, answer)
+        if transport.is_closing():
             return
         if answer is None:
-            self.transport.close()
+            transport.close()
             return
         status, headers, body = answer
         if not cycle.keep_alive:
@@ -104,18 +109,18 @@ class WholeAnswerProtocol(HttpToolsProtocol):
         try:
             head = _head(status, cycle.default_headers + headers)
         except ValueError:
-            _log.exception("an answer to %s cannot be sent", cycle.scope["path"])
-            self.transport.close()
+            _log.exception("an answer to %s cannot be sent", scope["path"])
+            transport.close()
             return
-        if cycle.scope["method"] == "HEAD":
-            self.transport.write(head)
+        if scope["method"] == "HEAD":
+            transport.write(head)
         elif len(body) < _SHORT:
-            self.transport.write(head + body)
+            transport.write(head + body)
         else:
-            self.transport.writelines((head, body))
+            transport.writelines((head, body))
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
-            self.transport.close()
+            transport.close()
         cycle.on_response()
         cycle.on_response = _nothing  # or each holds the other
 

@@ -95,7 +95,7 @@ class RestDoor:
 
     def _caller(self, scope: Scope) -> tuple[ServiceKey, tuple[bytes | None, ...]]:
         """Who asks, and the values of Asking. Raises RestError."""
-        headers = dict(scope["headers"])
+        headers = scope["state"]["headers"]
         if len(headers) < len(scope["headers"]):
             headers = _each_once(scope["headers"])
         key = self._keys.caller(headers.get(b"authorization", b""), headers.get(b"apikey", b""))

@@ -405,6 +405,7 @@ async def test_both_ways_give_the_same_answer(database_url: str, db: asyncpg.Con
         "basic": [("authorization", "Basic abc")],
         "address": [("x-forwarded-for", "192.0.2.1"), ("user-agent", "x")],
         "chain": [("x-forwarded-for", "192.0.2.1, 10.0.0.1")],
+        "origin twice": [("origin", "https://evil.example"), ("origin", "https://app.example.com")],
     }
     async with (
         gatepost(database_url) as short,

@@ -352,13 +352,14 @@ async def test_headers_that_come_twice(doors: Doors) -> None:
 
 async def test_what_is_asked_at_once_can_be_given_up(doors: Doors, db: asyncpg.Connection) -> None:
     def rename(identity: str) -> GiveUp:
+        headers = [(b"apikey", KEYS["all"].encode())]
         scope = {
             "type": "http",
             "method": "PATCH",
             "path": USERS,
             "query_string": f"id=eq.{identity}".encode(),
-            "headers": [(b"apikey", KEYS["all"].encode())],
-            "state": {},
+            "headers": headers,
+            "state": {"headers": dict(headers)},
         }
         give_up = doors.door.ask(scope, b'{"name": "late"}', lambda *_: told.append(identity))
         assert give_up is not None
