@@ -2,7 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -26,26 +28,66 @@ else:
     SERVERS = ["pg18"]
 
 
-@pytest.fixture(scope="session", params=SERVERS)
-def postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A PostgreSQL server: the embedded 18, Debian's 15, or the one in DATABASE_URL."""
-    psql = wheel_binaries() / "psql"
-    if request.param == "given":
-        assert GIVEN_URL
-        yield Server(GIVEN_URL, psql)
-        return
-    if request.param == "pg15" and not DEBIAN_15.is_dir():
-        pytest.fail("no PostgreSQL 15: apt-get install postgresql-15")
-    with scratch(DEBIAN_15 if request.param == "pg15" else None) as server:
-        yield Server(server.url("postgres"), psql)
+LONG = (
+    "test_rest_model.py",
+    "test_previous_release.py",
+    "test_better_auth_schema.py",
+    "test_races.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take minutes come first, or a worker would be left alone with one of them."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+# pytest ends a fixture when its parameter changes, which it does with every file: so a server and
+# its template are kept by these two, and last until the end.
 
 
 @pytest.fixture(scope="session")
-def template(postgres: Server) -> Iterator[str]:
+def postgres_servers() -> Iterator[Callable[[str], Server]]:
+    """A server by one of the names in SERVERS, started when it is first asked for."""
+    psql = wheel_binaries() / "psql"
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Server:
+            if name == "given":
+                assert GIVEN_URL
+                return Server(GIVEN_URL, psql)
+            if name == "pg15" and not DEBIAN_15.is_dir():
+                pytest.fail("no PostgreSQL 15: apt-get install postgresql-15")
+            server = stack.enter_context(scratch(DEBIAN_15 if name == "pg15" else None))
+            return Server(server.url("postgres"), psql)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def templates(postgres_servers: Callable[[str], Server]) -> Iterator[Callable[[Server], str]]:
+    """The template of a server, made when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def make(server: Server) -> str:
+            name = stack.enter_context(server.database())
+            dbmate.up(server.url(name))
+            return name
+
+        yield make
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def postgres(request: pytest.FixtureRequest, postgres_servers: Callable[[str], Server]) -> Server:
+    """A PostgreSQL server: the embedded 18, Debian's 15, or the one in DATABASE_URL."""
+    return postgres_servers(request.param)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Server, templates: Callable[[Server], str]) -> str:
     """The name of a database with every migration applied; clone it, leave it as it is."""
-    with postgres.database() as name:
-        dbmate.up(postgres.url(name))
-        yield name
+    return templates(postgres)
 
 
 @pytest.fixture
