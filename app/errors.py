@@ -1,0 +1,179 @@
+"""Every exception that Gatepost raises, as one tree.
+
+    GatepostError
+    ├── SettingsError                    a setting is missing or malformed
+    ├── ListenError                      the service cannot listen on its address
+    ├── DatabaseError
+    │   ├── StatementError               the server refused a statement
+    │   └── DatabaseUnavailableError     no server that takes statements answered in time
+    │       ├── DatabaseMissingError     the server has no database of that name
+    │       ├── PoolExhaustedError       every connection stayed in use until the deadline
+    │       └── QueryTimeoutError        a statement ran into its deadline
+    ├── InlinedValueError                a statement holds a value in its text
+    ├── RequestTooLargeError             a request body is longer than the limit
+    ├── RestError                        the REST API refuses a request
+    ├── AuthError                        the auth API refuses a request
+    │   └── TooManyRequestsError         … because there were too many
+    ├── DbmateError                      dbmate failed
+    ├── MigrationError                   a migration failed and was rolled back
+    │   ├── MigrationFilesError          the files are not what db/migrations.lock vouches for
+    │   └── MigrationLockedError         a lock was not to be had in time; nothing was changed
+    ├── PurgeRunningError                another purge holds the lease
+    └── EmbeddedPostgresError            the development server could not be started or stopped
+
+``exit_code`` is what the command line ends with.
+"""
+
+from typing import ClassVar
+
+
+class GatepostError(Exception):
+    """The root: whatever Gatepost raises by itself."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(GatepostError):
+    """A setting is missing or malformed; the text names it and never quotes a secret."""
+
+    exit_code = 2
+
+
+class ListenError(GatepostError):
+    """The service cannot listen on its address."""
+
+
+class DatabaseError(GatepostError):
+    """A statement failed."""
+
+
+class StatementError(DatabaseError):
+    """The server refused a statement; the fields are those of its error message."""
+
+    def __init__(
+        self,
+        sqlstate: str,
+        message: str,
+        details: str | None = None,
+        hint: str | None = None,
+        constraint: str | None = None,
+    ) -> None:
+        super().__init__(f"{sqlstate}: {message}")
+        self.sqlstate = sqlstate
+        self.message = message
+        self.details = details
+        self.hint = hint
+        self.constraint = constraint
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The server cannot be reached, is shutting down, or does not accept writes any more."""
+
+
+class DatabaseMissingError(DatabaseUnavailableError):
+    """The server answers, but has no database of that name."""
+
+
+class PoolExhaustedError(DatabaseUnavailableError):
+    """Every connection stayed in use until the deadline."""
+
+
+class QueryTimeoutError(DatabaseUnavailableError):
+    """A statement ran into its deadline and was cancelled."""
+
+
+class InlinedValueError(GatepostError):
+    """A statement holds a value in its text instead of a parameter."""
+
+
+class RequestTooLargeError(GatepostError):
+    """A request body is longer than ``limit`` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is longer than {limit} bytes")
+        self.limit = limit
+
+
+class RestError(GatepostError):
+    """The REST API refuses a request: ``{code, message, details, hint}`` and an HTTP status."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.hint = hint
+
+
+class AuthError(GatepostError):
+    """The auth API refuses a request: an HTTP status and ``{code, message}``.
+
+    Without ``message`` it is the one that belongs to ``code`` (app/auth/errors.py). With neither
+    there is no body; ``bare`` leaves the content type out as well, as for an unknown path.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None = None,
+        message: str | None = None,
+        *,
+        bare: bool = False,
+    ) -> None:
+        super().__init__(code or message or str(status))
+        self.status = status
+        self.code = code
+        self.message = message
+        self.bare = bare
+
+
+class TooManyRequestsError(AuthError):
+    """One request too many; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(429, message="Too many requests. Please try again later.")
+        self.retry_after = retry_after
+
+
+class DbmateError(GatepostError):
+    """dbmate failed; the text is what it printed, without the database's password."""
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class MigrationError(GatepostError):
+    """A migration failed; what it began was rolled back."""
+
+    exit_code = 5
+
+
+class MigrationFilesError(MigrationError):
+    """The migration files cannot be trusted; each line names a file and what is wrong with it."""
+
+    exit_code = 3
+
+
+class MigrationLockedError(MigrationError):
+    """A lock was not to be had in time; nothing was changed, and a later attempt may succeed."""
+
+    exit_code = 4
+
+
+class PurgeRunningError(GatepostError):
+    """Another purge is running, or took over after this one was stopped for long."""
+
+    exit_code = 4
+
+
+class EmbeddedPostgresError(GatepostError):
+    """The embedded PostgreSQL could not be created, started or stopped."""
