@@ -1,15 +1,16 @@
 """The tables and their rows, in the order of db/schema.sql: the one place that exports the schema.
 
-Each table is a PyPika table and three msgspec Structs: the row as selected, as inserted (what the
-database fills in may be left out) and as updated (everything may). The columns are read off the
-Structs; a test holds every name, type, default and nullability against the live catalogue.
+Each table is a msgspec Struct, the row as selected, and a Relation, which adds what the Struct
+cannot say: defaults and keys. The types of rows to insert and to update follow from them. A test
+holds every name, type, default, nullability and key against the live catalogue.
 """
 
 import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Final, Literal, get_args
@@ -19,26 +20,35 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from pypika import Table
 
-ColumnType = Literal["uuid", "text", "boolean", "timestamptz", "integer", "bigint"]
+ColumnType = Literal[
+    "uuid", "text", "boolean", "timestamptz", "date", "integer", "bigint", "numeric", "jsonb",
+    "text[]",
+]  # fmt: skip
 
 Int32 = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
 Int64 = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
+Json = Annotated[str, Meta(extra={"json": True})]
+"""A ``jsonb`` column: its JSON text, which is how the driver gives it."""
 
 _TYPES: Final[dict[Any, ColumnType]] = {
     UUID: "uuid",
     str: "text",
     bool: "boolean",
     datetime: "timestamptz",
+    date: "date",
     Int32: "integer",
     Int64: "bigint",
+    Decimal: "numeric",
+    Json: "jsonb",
+    list[str]: "text[]",
 }
 
-# A column whose value opens something: shown and written only with the scope `secrets`.
 Secret = Annotated[str, Meta(extra={"secret": True})]
+"""A column whose value gives access: shown and written only with the scope ``secrets``."""
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``users`` as selected. Times are UTC."""
+class User(msgspec.Struct, frozen=True):
+    """A row of ``users``. Times are UTC."""
 
     id: UUID
     name: str
@@ -49,30 +59,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class NewUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``users`` as inserted."""
-
-    name: str
-    email: str
-    id: UUID | UnsetType = UNSET
-    email_verified: bool | UnsetType = UNSET
-    image: str | UnsetType | None = UNSET
-    created_at: datetime | UnsetType = UNSET
-    updated_at: datetime | UnsetType = UNSET
-
-
-class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in a row of ``users``; the trigger sees to the times."""
-
-    id: UUID | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    email_verified: bool | UnsetType = UNSET
-    image: str | UnsetType | None = UNSET
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``sessions`` as selected. Times are UTC."""
+class Session(msgspec.Struct, frozen=True):
+    """A row of ``sessions``. Times are UTC."""
 
     id: UUID
     user_id: UUID
@@ -84,32 +72,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class NewSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``sessions`` as inserted."""
-
-    user_id: UUID
-    token: Secret
-    expires_at: datetime
-    id: UUID | UnsetType = UNSET
-    ip_address: str | UnsetType = UNSET
-    user_agent: str | UnsetType = UNSET
-    created_at: datetime | UnsetType = UNSET
-    updated_at: datetime | UnsetType = UNSET
-
-
-class SessionChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in a row of ``sessions``; the trigger sees to the times."""
-
-    id: UUID | UnsetType = UNSET
-    user_id: UUID | UnsetType = UNSET
-    token: Secret | UnsetType = UNSET
-    expires_at: datetime | UnsetType = UNSET
-    ip_address: str | UnsetType = UNSET
-    user_agent: str | UnsetType = UNSET
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``accounts`` as selected. Times are UTC."""
+class Account(msgspec.Struct, frozen=True):
+    """A row of ``accounts``. Times are UTC."""
 
     id: UUID
     user_id: UUID
@@ -126,42 +90,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``accounts`` as inserted."""
-
-    user_id: UUID
-    account_id: str
-    provider_id: str
-    id: UUID | UnsetType = UNSET
-    access_token: Secret | UnsetType | None = UNSET
-    refresh_token: Secret | UnsetType | None = UNSET
-    id_token: Secret | UnsetType | None = UNSET
-    access_token_expires_at: datetime | UnsetType | None = UNSET
-    refresh_token_expires_at: datetime | UnsetType | None = UNSET
-    scope: str | UnsetType | None = UNSET
-    password: Secret | UnsetType | None = UNSET
-    created_at: datetime | UnsetType = UNSET
-    updated_at: datetime | UnsetType = UNSET
-
-
-class AccountChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in a row of ``accounts``; the trigger sees to the times."""
-
-    id: UUID | UnsetType = UNSET
-    user_id: UUID | UnsetType = UNSET
-    account_id: str | UnsetType = UNSET
-    provider_id: str | UnsetType = UNSET
-    access_token: Secret | UnsetType | None = UNSET
-    refresh_token: Secret | UnsetType | None = UNSET
-    id_token: Secret | UnsetType | None = UNSET
-    access_token_expires_at: datetime | UnsetType | None = UNSET
-    refresh_token_expires_at: datetime | UnsetType | None = UNSET
-    scope: str | UnsetType | None = UNSET
-    password: Secret | UnsetType | None = UNSET
-
-
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``verifications`` as selected. Times are UTC.
+class Verification(msgspec.Struct, frozen=True):
+    """A row of ``verifications``. Times are UTC.
 
     Both texts are secret: Better Auth keeps the token of a password reset in ``identifier`` (who
     reads it takes the account over), and the code that a plugin sent in ``value``.
@@ -175,28 +105,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class NewVerification(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``verifications`` as inserted."""
-
-    identifier: Secret
-    value: Secret
-    expires_at: datetime
-    id: UUID | UnsetType = UNSET
-    created_at: datetime | UnsetType = UNSET
-    updated_at: datetime | UnsetType = UNSET
-
-
-class VerificationChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in a row of ``verifications``; the trigger sees to the times."""
-
-    id: UUID | UnsetType = UNSET
-    identifier: Secret | UnsetType = UNSET
-    value: Secret | UnsetType = UNSET
-    expires_at: datetime | UnsetType = UNSET
-
-
-class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``rate_limits`` as selected. ``last_request`` is in milliseconds since 1970 UTC."""
+class RateLimit(msgspec.Struct, frozen=True):
+    """A row of ``rate_limits``. ``last_request`` is in milliseconds since 1970 UTC."""
 
     id: UUID
     key: str
@@ -204,26 +114,8 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     last_request: Int64
 
 
-class NewRateLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``rate_limits`` as inserted."""
-
-    key: str
-    count: Int32
-    last_request: Int64
-    id: UUID | UnsetType = UNSET
-
-
-class RateLimitChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in a row of ``rate_limits``."""
-
-    id: UUID | UnsetType = UNSET
-    key: str | UnsetType = UNSET
-    count: Int32 | UnsetType = UNSET
-    last_request: Int64 | UnsetType = UNSET
-
-
-class Purge(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of ``purges`` as selected. Times are UTC."""
+class Purge(msgspec.Struct, frozen=True):
+    """The row of ``purges``. Times are UTC."""
 
     name: str
     relation: str | None
@@ -232,36 +124,16 @@ class Purge(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
-class NewPurge(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of ``purges`` as inserted."""
-
-    name: str
-    relation: str | UnsetType | None = UNSET
-    next_page: Int64 | UnsetType = UNSET
-    leased_until: datetime | UnsetType | None = UNSET
-    finished_at: datetime | UnsetType | None = UNSET
-
-
-class PurgeChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What may change in the row of ``purges``."""
-
-    name: str | UnsetType = UNSET
-    relation: str | UnsetType | None = UNSET
-    next_page: Int64 | UnsetType = UNSET
-    leased_until: datetime | UnsetType | None = UNSET
-    finished_at: datetime | UnsetType | None = UNSET
-
-
-_LETTERS: Final = (string.ascii_letters + string.digits).encode()
-_LETTER: Final = bytes(_LETTERS[byte % 62] for byte in range(256))
-_UNEVEN: Final = bytes(range(248, 256))  # 248 is 4 × 62: above it some letters would come oftener
+_ALPHABET: Final = (string.ascii_letters + string.digits).encode()
+_CHARACTER: Final = bytes(_ALPHABET[byte % 62] for byte in range(256))
+_BIASED: Final = bytes(range(248, 256))  # bytes from 4 × 62 on are rejected to avoid modulo bias
 
 
 def new_token() -> str:
     """A session token: 32 letters and digits from the system's random source (190 bits)."""
     token = b""
     while len(token) < 32:
-        token += secrets.token_bytes(40).translate(_LETTER, _UNEVEN)
+        token += secrets.token_bytes(40).translate(_CHARACTER, _BIASED)
     return token[:32].decode()
 
 
@@ -287,27 +159,57 @@ class ForeignKey:
     target: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Relation:
-    """A table: its PyPika name, its rows, its columns and its keys."""
+    """A table: its name in PyPika, the Struct of its rows, its defaults and its keys."""
 
     table: Table
     row: type[msgspec.Struct]
-    new: type[msgspec.Struct]
-    changes: type[msgspec.Struct]
-    defaults: dict[str, str]
-    unique: tuple[tuple[str, ...], ...]
+    primary_key: tuple[str, ...] = ("id",)
+    unique: tuple[tuple[str, ...], ...] = ()
+    """Unique keys besides the primary key."""
     foreign_keys: tuple[ForeignKey, ...] = ()
-    made: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    default_factories: dict[str, Callable[[], Any]] = field(default_factory=dict)
     """Columns without a database default that the service fills in when a row leaves them out."""
+    set_by_trigger: tuple[str, ...] = ()
+    """Columns that a trigger keeps, whatever an UPDATE says."""
 
     @cached_property
     def name(self) -> str:
         return self.table.get_table_name()
 
     @cached_property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """The primary key and every other unique key."""
+        return (self.primary_key, *self.unique)
+
+    @cached_property
     def columns(self) -> MappingProxyType[str, Column]:
         return MappingProxyType({f.name: self._column(f) for f in msgspec.structs.fields(self.row)})
+
+    @cached_property
+    def insert_type(self) -> type[msgspec.Struct]:
+        """A row to insert: what the database fills in may be left out (UNSET)."""
+        return self._derived("New", lambda column: column.default is not None or column.nullable)
+
+    @cached_property
+    def update_type(self) -> type[msgspec.Struct]:
+        """Changes to a row: every column may be left out, and those of the trigger are."""
+        return self._derived("Changed", lambda _: True, without=self.set_by_trigger)
+
+    def _derived(
+        self, prefix: str, optional: Callable[[Column], bool], without: tuple[str, ...] = ()
+    ) -> type[msgspec.Struct]:
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+            (f.name, f.type | UnsetType, UNSET)
+            if optional(self.columns[f.name])
+            else (f.name, f.type)
+            for f in msgspec.structs.fields(self.row)
+            if f.name not in without
+        ]
+        name = prefix + self.row.__name__
+        return msgspec.defstruct(name, fields, module=__name__, frozen=True, kw_only=True)
 
     def _column(self, declared: msgspec.structs.FieldInfo) -> Column:
         options = get_args(declared.type) if NoneType in get_args(declared.type) else ()
@@ -323,6 +225,7 @@ class Relation:
         )
 
 
+_TIMES: Final = ("created_at", "updated_at")
 _ROW_DEFAULTS: Final = {
     "id": "gen_random_uuid()",
     "created_at": "now()",
@@ -332,64 +235,55 @@ _ROW_DEFAULTS: Final = {
 users: Final = Relation(
     table=Table("users"),
     row=User,
-    new=NewUser,
-    changes=UserChanges,
+    unique=(("email",),),
     defaults=_ROW_DEFAULTS | {"email_verified": "false"},
-    unique=(("id",), ("email",)),
+    set_by_trigger=_TIMES,
 )
 
 sessions: Final = Relation(
     table=Table("sessions"),
     row=Session,
-    new=NewSession,
-    changes=SessionChanges,
-    defaults=_ROW_DEFAULTS | {"ip_address": "''::text", "user_agent": "''::text"},
-    unique=(("id",), ("token",)),
+    unique=(("token",),),
     foreign_keys=(ForeignKey("sessions_user_id_fkey", "sessions", "user_id", "users"),),
-    made={"token": new_token},
+    defaults=_ROW_DEFAULTS | {"ip_address": "''::text", "user_agent": "''::text"},
+    default_factories={"token": new_token},
+    set_by_trigger=_TIMES,
 )
 
 accounts: Final = Relation(
     table=Table("accounts"),
     row=Account,
-    new=NewAccount,
-    changes=AccountChanges,
-    defaults=_ROW_DEFAULTS,
-    unique=(("id",), ("provider_id", "account_id")),
+    unique=(("provider_id", "account_id"),),
     foreign_keys=(ForeignKey("accounts_user_id_fkey", "accounts", "user_id", "users"),),
+    defaults=_ROW_DEFAULTS,
+    set_by_trigger=_TIMES,
 )
 
 verifications: Final = Relation(
     table=Table("verifications"),
     row=Verification,
-    new=NewVerification,
-    changes=VerificationChanges,
     defaults=_ROW_DEFAULTS,
-    unique=(("id",),),
+    set_by_trigger=_TIMES,
 )
 
 rate_limits: Final = Relation(
     table=Table("rate_limits"),
     row=RateLimit,
-    new=NewRateLimit,
-    changes=RateLimitChanges,
+    unique=(("key",),),
     defaults={"id": "gen_random_uuid()"},
-    unique=(("id",), ("key",)),
 )
 
 purges: Final = Relation(
     table=Table("purges"),
     row=Purge,
-    new=NewPurge,
-    changes=PurgeChanges,
+    primary_key=("name",),
     defaults={"next_page": "0"},
-    unique=(("name",),),
 )
 
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
     {relation.name: relation for relation in (users, sessions, accounts, verifications)}
 )
-"""The tables that the REST door serves."""
+"""The tables that the REST API serves."""
 
 TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits, purges)
 """All of them."""

@@ -164,7 +164,7 @@ class Settings:
     """None: the auth door is closed."""
 
     @property
-    def pooled(self) -> bool:
+    def behind_pooler(self) -> bool:
         """Whether a pooler stands before the database: prepared statements are not kept then."""
         return self.database_direct_url != self.database_url
 

@@ -6,18 +6,19 @@ and its value goes to the driver as the Python object it is. A tree that holds a
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
-from pypika import Field, PostgreSQLQuery, Table
+from pypika import Case, Field, Order, PostgreSQLQuery, Table
 from pypika.dialects import PostgreSQLQueryBuilder
 from pypika.queries import AliasedQuery, JoinOn, Schema, Selectable
 from pypika.terms import (
     BasicCriterion,
     ComplexCriterion,
     Criterion,
+    ExistsCriterion,
     Node,
     Not,
     NotNullCriterion,
@@ -26,13 +27,18 @@ from pypika.terms import (
     Term,
 )
 
+from app.errors import InlinedValueError
+
 __all__ = [
     "AliasedQuery",
+    "Case",
+    "ExistsCriterion",
     "Expression",
     "Field",
-    "InlinedValueError",
+    "Order",
     "Parameter",
     "Query",
+    "Record",
     "Rows",
     "Selectable",
     "Statement",
@@ -41,15 +47,16 @@ __all__ = [
     "Term",
     "explained",
     "named",
+    "raw_statement",
     "statement",
 ]
 
+Row = TypeVar("Row")
+Record: TypeAlias = Mapping[str, Any]
+"""A row as the driver gives it."""
+
 _NAME: Final = re.compile("[a-z_][a-z0-9_]*")
 _MARK: Final = re.compile(f"\0({_NAME.pattern})\0")
-
-
-class InlinedValueError(Exception):
-    """A statement holds a value in its text instead of a parameter."""
 
 
 class Parameter(Term):
@@ -150,14 +157,16 @@ Query: Final[Any] = _Query
 """Where every query begins: ``Query.from_(table).select(…)``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+@dataclass(frozen=True)
+class Statement(Generic[Row]):
     """Text that never changes, and the order in which its parameters are numbered."""
 
     name: str
     text: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, str], ...] = ()
     """Each parameter's name and PostgreSQL type, in the order of ``$1 … $n``."""
+    row: Callable[..., Row] | None = None
+    """Makes a row of its values, in the order of the columns; None leaves the driver's record."""
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,9 +184,14 @@ def named(term: Any, alias: str) -> Any:
     return term
 
 
-def statement(name: str, query: Any) -> Statement:
+@overload
+def statement(name: str, query: Any) -> Statement[Record]: ...
+@overload
+def statement(name: str, query: Any, row: Callable[..., Row]) -> Statement[Row]: ...
+def statement(name: str, query: Any, row: Callable[..., Any] | None = None) -> Statement[Any]:
     """Render ``query``; its name stands in the text, so that pg_stat_activity shows it.
 
+    ``row`` is called with the values of a row, such as a Struct of app/schema.py.
     Raises InlinedValueError when any part of the tree is not known to be free of values.
     """
     if not isinstance(query, _Builder):
@@ -186,10 +200,20 @@ def statement(name: str, query: Any) -> Statement:
     _check(query, types, set())
     order: dict[str, int] = {}
     text = _MARK.sub(lambda mark: f"${order.setdefault(mark[1], len(order) + 1)}", query.get_sql())
-    return Statement(name, f"/* gatepost:{name} */ {text}", tuple((n, types[n]) for n in order))
+    return raw_statement(name, text, [(n, types[n]) for n in order], row)
 
 
-def explained(statement: Statement) -> Statement:
+def raw_statement(
+    name: str,
+    text: str,
+    parameters: Sequence[tuple[str, str]] = (),
+    row: Callable[..., Any] | None = None,
+) -> Statement[Any]:
+    """A constant of the code that PyPika has no words for, such as a query of the catalogue."""
+    return Statement(name, f"/* gatepost:{name} */ {text}", tuple(parameters), row)
+
+
+def explained(statement: Statement[Any]) -> Statement[Record]:
     """The statement that gives the plan of ``statement`` as JSON, without running it."""
     text = f"EXPLAIN (FORMAT JSON) {statement.text}"
     return Statement(f"{statement.name}.plan", text, statement.parameters)
@@ -210,7 +234,9 @@ _VALUE_FREE: Final = frozenset(
     (
         AliasedQuery,
         BasicCriterion,
+        Case,
         ComplexCriterion,
+        ExistsCriterion,
         Expression,
         Field,
         JoinOn,

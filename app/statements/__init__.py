@@ -1,25 +1,16 @@
-"""Every fixed statement, one module a table. The REST door's are made per request shape."""
+"""Every fixed statement, one module a table. The REST API builds its own for each request shape."""
 
-from typing import Final
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
 
 from app.sql import Statement
-from app.statements import (
-    accounts,
-    catalogue,
-    migrations,
-    purges,
-    rate_limits,
-    sessions,
-    users,
-    verifications,
-)
 
-ALL: Final[tuple[Statement, ...]] = tuple(
-    value
-    for module in (
-        *(users, sessions, accounts, verifications, rate_limits, purges),
-        *(catalogue, migrations),
-    )
-    for value in vars(module).values()
-    if isinstance(value, Statement)
-)
+
+def every_statement() -> Iterator[Statement[Any]]:
+    """The fixed statements of all modules, for tests and ``gatepost statements``."""
+    for module in iter_modules(__path__):
+        for value in vars(import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(value, Statement):
+                yield value

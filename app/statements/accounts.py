@@ -1,30 +1,61 @@
-"""The statements of the auth door on accounts."""
+"""The statements of the auth API on accounts."""
 
+from datetime import datetime
 from typing import Final
+from uuid import UUID
+
+import msgspec
 
 from app.schema import accounts
-from app.sql import Expression, Field, Parameter, Query, Table, statement
+from app.sql import (
+    ExistsCriterion,
+    Expression,
+    Field,
+    Parameter,
+    Query,
+    Statement,
+    Table,
+    statement,
+)
 
 _a = Table("accounts", alias="a")
+_ID = Parameter("id", "uuid")
 _USER = Parameter("user_id", "uuid")
 _PROVIDER = Parameter("provider", "text")
 _PASSWORD = Parameter("password", "text")
-_public = [_a.field(c.name) for c in accounts.columns.values() if not c.secret]
-_is_credential = Expression("{} = {}", _a.provider_id, _PROVIDER) & Expression(
-    "{} = {}::text", _a.account_id, _USER
-)
+_is_credential = (_a.provider_id == _PROVIDER) & (_a.account_id == Expression("{}::text", _USER))
 
-of_user: Final = statement(
+
+class PublicAccount(msgspec.Struct, frozen=True):
+    """An account without its secrets. Times are UTC."""
+
+    id: UUID
+    user_id: UUID
+    account_id: str
+    provider_id: str
+    scope: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class StoredPassword(msgspec.Struct, frozen=True):
+    """The hash of a user's password, or None."""
+
+    password: str | None
+
+
+of_user: Final[Statement[PublicAccount]] = statement(
     "accounts.of_user",
     Query.from_(_a)
-    .select(*_public)
-    .where(Expression("{} = {}", _a.user_id, _USER))
+    .select(*(_a.field(name) for name in PublicAccount.__struct_fields__))
+    .where(_a.user_id == _USER)
     .orderby(_a.created_at, _a.id),
+    PublicAccount,
 )
 """A user's accounts, without their secrets."""
 
-password: Final = statement(
-    "accounts.password", Query.from_(_a).select(_a.password).where(_is_credential)
+password: Final[Statement[StoredPassword]] = statement(
+    "accounts.password", Query.from_(_a).select(_a.password).where(_is_credential), StoredPassword
 )
 
 change_password: Final = statement(
@@ -38,16 +69,12 @@ unlink: Final = statement(
     Query.from_(_a)
     .delete()
     .where(
-        Expression("{} = {}", _a.id, Parameter("id", "uuid"))
-        & Expression("{} = {}", _a.user_id, _USER)
-        & Expression(
-            "EXISTS ({})",
+        (_a.id == _ID)
+        & (_a.user_id == _USER)
+        & ExistsCriterion(
             Query.from_(_others)
             .select(_others.id)
-            .where(
-                Expression("{} = {}", _others.user_id, _USER)
-                & Expression("{} <> {}", _others.id, Parameter("id", "uuid"))
-            ),
+            .where((_others.user_id == _USER) & (_others.id != _ID))
         )
     )
     .returning(_a.id),
@@ -58,6 +85,6 @@ create_password: Final = statement(
     "accounts.create_password",
     Query.into(accounts.table)
     .columns("user_id", "account_id", "provider_id", "password")
-    .select(_USER, Expression("{}::text", _USER), _PROVIDER, _PASSWORD)
+    .insert(_USER, Expression("{}::text", _USER), _PROVIDER, _PASSWORD)
     .returning(accounts.table.field("id")),
 )

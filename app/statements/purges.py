@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.schema import Relation, purges
-from app.sql import Expression, Field, Parameter, Query, Statement, Table, statement
+from app.sql import Expression, Field, Parameter, Query, Record, Statement, Table, statement
 
 
-def chunk(relation: Relation, has_expired: Callable[[Any], Expression]) -> Statement:
+def chunk(relation: Relation, has_expired: Callable[[Any], Any]) -> Statement[Record]:
     """Deletes what has expired from the row address ``first`` up to ``end``, and counts it.
 
     No index serves this, for one that held expires_at would make every refresh write to all indexes
@@ -22,8 +22,8 @@ def chunk(relation: Relation, has_expired: Callable[[Any], Expression]) -> State
         Query.from_(old)
         .select(old.ctid)
         .where(
-            Expression("{} >= {}", old.ctid, Parameter("first", "tid"))
-            & Expression("{} < {}", old.ctid, Parameter("end", "tid"))
+            (old.ctid >= Parameter("first", "tid"))
+            & (old.ctid < Parameter("end", "tid"))
             & has_expired(old)
         )
         .for_update(skip_locked=True)
@@ -42,8 +42,9 @@ def chunk(relation: Relation, has_expired: Callable[[Any], Expression]) -> State
 
 _p = Table("purges", alias="p")
 _RELATION = Parameter("relation", "text")
-_is_it = Expression("{} = {}", _p.name, Parameter("name", "text"))
-_is_ours = _is_it & Expression("{} = {}", _p.leased_until, Parameter("lease", "timestamptz"))
+_is_it = _p.field("name") == Parameter("name", "text")
+_is_ours = _is_it & (_p.leased_until == Parameter("lease", "timestamptz"))
+_NOW: Final = Expression("now()")
 _until = Expression("now() + {}", Parameter("length", "interval"))
 _default = Expression("DEFAULT")
 
@@ -51,7 +52,7 @@ make: Final = statement(
     "purges.make",
     Query.into(purges.table)
     .columns("name")
-    .select(Parameter("name", "text"))
+    .insert(Parameter("name", "text"))
     .on_conflict("name")
     .do_nothing(),
 )
@@ -62,12 +63,11 @@ claim: Final = statement(
     .set(Field("leased_until"), _until)
     .where(
         _is_it
-        & Expression("({0} IS NULL OR {0} <= now())", _p.leased_until)
-        & Expression(
-            "({0} OR {1} IS NULL OR {1} + {2} <= now())",
-            Parameter("at_once", "boolean"),
-            _p.finished_at,
-            Parameter("every", "interval"),
+        & (_p.leased_until.isnull() | (_p.leased_until <= _NOW))
+        & (
+            _p.finished_at.isnull()
+            | (_p.finished_at <= Expression("now() - {}", Parameter("interval", "interval")))
+            | Parameter("forced", "boolean")
         )
     )
     .returning(_p.relation, _p.next_page, _p.leased_until),
@@ -102,7 +102,7 @@ finish: Final = statement(
     .set(Field("relation"), _default)
     .set(Field("next_page"), _default)
     .set(Field("leased_until"), _default)
-    .set(Field("finished_at"), Expression("now()"))
+    .set(Field("finished_at"), _NOW)
     .where(_is_ours)
     .returning(_p.finished_at),
 )

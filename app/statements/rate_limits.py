@@ -1,9 +1,9 @@
-"""The statements of the auth door on rate_limits, and their purge. Times are ms since 1970 UTC."""
+"""The statements of the auth API on rate_limits, and their purge. Times are ms since 1970 UTC."""
 
 from typing import Final
 
 from app.schema import rate_limits
-from app.sql import Expression, Field, Parameter, Query, statement
+from app.sql import Case, Expression, Field, Parameter, Query, statement
 from app.statements.purges import chunk
 
 _r = rate_limits.table
@@ -17,28 +17,23 @@ take: Final = statement(
     "rate_limits.take",
     Query.into(_r)
     .columns("key", "count", "last_request")
-    .select(_KEY, _ONE, _NOW)
+    .insert(_KEY, _ONE, _NOW)
     .on_conflict("key")
-    .do_update(
-        Field("count"),
-        Expression("CASE WHEN {} THEN {} ELSE {} + 1 END", _passed, _ONE, _old_count),
-    )
+    .do_update(Field("count"), Case().when(_passed, _ONE).else_(Expression("{} + 1", _old_count)))
     .do_update(Field("last_request"), _NOW)
-    .where(Expression("({} OR {} < {})", _passed, _old_count, _MAX))
+    .where(_passed | (_old_count < _MAX))
     .returning(_old_count),
 )
 """Count a request, in one atomic statement. No row: it is over the limit and was not counted."""
 
 look: Final = statement(
-    "rate_limits.look",
-    Query.from_(_r).select(_old_time).where(Expression("{} = {}", _r.key, _KEY)),
+    "rate_limits.look", Query.from_(_r).select(_old_time).where(_r.key == _KEY)
 )
 """When the last request was let through."""
 
 purge: Final = chunk(
     rate_limits,
-    lambda row: Expression(
-        "{} < extract(epoch FROM now() - interval '1 day') * 1000", row.last_request
-    ),
+    lambda row: row.last_request
+    < Expression("extract(epoch FROM now() - interval '1 day') * 1000"),
 )
 """A day is longer than any window."""

@@ -1,9 +1,11 @@
-"""The statements of the auth door on sessions, and their purge."""
+"""The statements of the auth API on sessions, and their purge."""
 
 from typing import Final
 
-from app.schema import sessions, users
-from app.sql import Expression, Field, Parameter, Query, Table, named, statement
+import msgspec
+
+from app.schema import Session, User, sessions, users
+from app.sql import Expression, Field, Parameter, Query, Statement, Table, named, statement
 from app.statements.purges import chunk
 
 _s, _u = Table("sessions", alias="s"), Table("users", alias="u")
@@ -11,8 +13,22 @@ _columns = [_s.field(name) for name in sessions.columns]
 _TOKEN, _USER = Parameter("token", "text"), Parameter("user_id", "uuid")
 _NOW = Parameter("now", "timestamptz")
 _OLD = Parameter("old", "timestamptz")
+_EXPIRES_AT = Parameter("expires_at", "timestamptz")
+_WIDTH: Final = len(sessions.columns)
 
-find: Final = statement(
+
+class UserSession(msgspec.Struct, frozen=True):
+    """A session and its user."""
+
+    session: Session
+    user: User
+
+
+def _user_session(*values: object) -> UserSession:
+    return UserSession(Session(*values[:_WIDTH]), User(*values[_WIDTH:]))
+
+
+find: Final[Statement[UserSession]] = statement(
     "sessions.find",
     Query.from_(_s)
     .join(_u)
@@ -21,6 +37,7 @@ find: Final = statement(
     .where(
         Expression("{} = ANY (ARRAY(SELECT unnest({})))", _s.token, Parameter("tokens", "text[]"))
     ),
+    _user_session,
 )
 """Sessions by their tokens, each with its user's columns as ``user.…``.
 
@@ -30,26 +47,28 @@ cheaper than the kept one: PostgreSQL plans five times and no more, without plan
 is state of a session that a pooler does not know.
 """
 
-create: Final = statement(
+create: Final[Statement[Session]] = statement(
     "sessions.create",
     Query.into(sessions.table)
     .columns("user_id", "token", "expires_at", "ip_address", "user_agent")
-    .select(
+    .insert(
         _USER,
         _TOKEN,
-        Parameter("expires_at", "timestamptz"),
+        _EXPIRES_AT,
         Parameter("ip_address", "text"),
         Parameter("user_agent", "text"),
     )
     .returning(*(sessions.table.field(name) for name in sessions.columns)),
+    Session,
 )
 
-refresh: Final = statement(
+refresh: Final[Statement[Session]] = statement(
     "sessions.refresh",
     Query.update(_s)
-    .set(Field("expires_at"), Parameter("expires_at", "timestamptz"))
-    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} = {}", _s.expires_at, _OLD))
+    .set(Field("expires_at"), _EXPIRES_AT)
+    .where((_s.token == _TOKEN) & (_s.expires_at == _OLD))
     .returning(*_columns),
+    Session,
 )
 """An UPDATE and no upsert, of the row as it was read: what was revoked meanwhile stays revoked,
 and of many that refresh at once one writes."""
@@ -58,45 +77,44 @@ expire: Final = statement(
     "sessions.expire",
     Query.from_(_s)
     .delete()
-    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} <= {}", _s.expires_at, _NOW))
+    .where((_s.token == _TOKEN) & (_s.expires_at <= _NOW))
     .returning(_s.id),
 )
 """Delete a session that was found to have expired, unless it was refreshed meanwhile."""
 
-of_user: Final = statement(
+of_user: Final[Statement[Session]] = statement(
     "sessions.of_user",
     Query.from_(_s)
     .select(*_columns)
-    .where(Expression("{} = {}", _s.user_id, _USER) & Expression("{} > {}", _s.expires_at, _NOW))
+    .where((_s.user_id == _USER) & (_s.expires_at > _NOW))
     .orderby(_s.created_at, _s.id)
     .limit(Parameter("limit", "bigint")),
+    Session,
 )
 
 revoke: Final = statement(
-    "sessions.revoke",
-    Query.from_(_s).delete().where(Expression("{} = {}", _s.token, _TOKEN)).returning(_s.id),
+    "sessions.revoke", Query.from_(_s).delete().where(_s.token == _TOKEN).returning(_s.id)
 )
 
 revoke_own: Final = statement(
     "sessions.revoke_own",
     Query.from_(_s)
     .delete()
-    .where(Expression("{} = {}", _s.token, _TOKEN) & Expression("{} = {}", _s.user_id, _USER))
+    .where((_s.token == _TOKEN) & (_s.user_id == _USER))
     .returning(_s.id),
 )
 """End a session if it is the user's."""
 
 revoke_all: Final = statement(
-    "sessions.revoke_all",
-    Query.from_(_s).delete().where(Expression("{} = {}", _s.user_id, _USER)).returning(_s.id),
+    "sessions.revoke_all", Query.from_(_s).delete().where(_s.user_id == _USER).returning(_s.id)
 )
 
 revoke_others: Final = statement(
     "sessions.revoke_others",
     Query.from_(_s)
     .delete()
-    .where(Expression("{} = {}", _s.user_id, _USER) & Expression("{} <> {}", _s.token, _TOKEN))
+    .where((_s.user_id == _USER) & (_s.token != _TOKEN))
     .returning(_s.id),
 )
 
-purge: Final = chunk(sessions, lambda row: Expression("{} < now()", row.expires_at))
+purge: Final = chunk(sessions, lambda row: row.expires_at < Expression("now()"))

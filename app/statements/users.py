@@ -1,42 +1,54 @@
-"""The statements of the auth door on users."""
+"""The statements of the auth API on users."""
 
 from typing import Final
 
-from app.schema import accounts, users
-from app.sql import Expression, Field, Parameter, Query, Table, named, statement
+import msgspec
+
+from app.schema import User, accounts, users
+from app.sql import Case, Expression, Field, Parameter, Query, Statement, Table, named, statement
 
 _u, _a = Table("users", alias="u"), Table("accounts", alias="a")
 _columns = [_u.field(name) for name in users.columns]
 _ID, _EMAIL = Parameter("id", "uuid"), Parameter("email", "text")
+_PROVIDER = Parameter("provider", "text")
 
-by_id: Final = statement(
-    "users.by_id", Query.from_(_u).select(*_columns).where(Expression("{} = {}", _u.id, _ID))
+
+class Credential(msgspec.Struct, frozen=True):
+    """A user and its stored password; None for a user without one."""
+
+    user: User
+    password: str | None
+
+
+def _credential(password: str | None, *user: object) -> Credential:
+    return Credential(User(*user), password)
+
+
+by_id: Final[Statement[User]] = statement(
+    "users.by_id", Query.from_(_u).select(*_columns).where(_u.id == _ID), User
 )
 
-by_email: Final = statement(
-    "users.by_email",
-    Query.from_(_u).select(*_columns).where(Expression("{} = {}", _u.email, _EMAIL)),
+by_email: Final[Statement[User]] = statement(
+    "users.by_email", Query.from_(_u).select(*_columns).where(_u.email == _EMAIL), User
 )
 
-with_password: Final = statement(
+with_password: Final[Statement[Credential]] = statement(
     "users.with_password",
     Query.from_(_u)
     .left_join(_a)
-    .on(
-        Expression("{} = {}", _a.provider_id, Parameter("provider", "text"))
-        & Expression("{} = {}::text", _a.account_id, _u.id)
-    )
-    .select(*_columns, named(_a.password, "password"))
-    .where(Expression("{} = {}", _u.email, _EMAIL)),
+    .on((_a.provider_id == _PROVIDER) & (_a.account_id == Expression("{}::text", _u.id)))
+    .select(named(_a.password, "password"), *_columns)
+    .where(_u.email == _EMAIL),
+    _credential,
 )
-"""The user of an address, and the stored password or null."""
+"""The user of an address, and its stored password."""
 
-# One statement writes a user and its password, so that there is never the one without the other.
+# One statement writes a user and its password, so that there is never one without the other.
 # A foreign key is checked when the whole statement ends.
 _new_user = (
     Query.into(users.table)
     .columns("name", "email", "image")
-    .select(Parameter("name", "text"), _EMAIL, Parameter("image", "text"))
+    .insert(Parameter("name", "text"), _EMAIL, Parameter("image", "text"))
     .returning(*(users.table.field(name) for name in users.columns))
 )
 _created = Table("created")
@@ -47,64 +59,57 @@ _new_account = (
     .select(
         _created.id,
         Expression("{}::text", _created.id),
-        Parameter("provider", "text"),
+        _PROVIDER,
         Parameter("password", "text"),
     )
     .returning(accounts.table.field("id"))
 )
 
-sign_up: Final = statement(
+sign_up: Final[Statement[User]] = statement(
     "users.sign_up",
     Query.from_(_created)
     .select(*(_created.field(name) for name in users.columns))
     .with_(_new_user, "created")
     .with_(_new_account, "account"),
+    User,
 )
 
-update_profile: Final = statement(
+update_profile: Final[Statement[User]] = statement(
     "users.update_profile",
     Query.update(_u)
     .set(
         Field("name"),
-        Expression(
-            "CASE WHEN {} THEN {} ELSE {} END",
-            Parameter("set_name", "boolean"),
-            Parameter("name", "text"),
-            _u.name,
-        ),
+        Case().when(Parameter("set_name", "boolean"), Parameter("name", "text")).else_(_u.name),
     )
     .set(
         Field("image"),
-        Expression(
-            "CASE WHEN {} THEN {} ELSE {} END",
-            Parameter("set_image", "boolean"),
-            Parameter("image", "text"),
-            _u.image,
-        ),
+        Case().when(Parameter("set_image", "boolean"), Parameter("image", "text")).else_(_u.image),
     )
-    .where(Expression("{} = {}", _u.id, _ID))
+    .where(_u.id == _ID)
     .returning(*_columns),
+    User,
 )
 
-verify_email: Final = statement(
+verify_email: Final[Statement[User]] = statement(
     "users.verify_email",
     Query.update(_u)
     .set(Field("email_verified"), Parameter("verified", "boolean"))
-    .where(Expression("{} = {}", _u.email, _EMAIL))
+    .where(_u.email == _EMAIL)
     .returning(*_columns),
+    User,
 )
 
-change_email: Final = statement(
+change_email: Final[Statement[User]] = statement(
     "users.change_email",
     Query.update(_u)
     .set(Field("email"), Parameter("new_email", "text"))
-    .where(Expression("{} = {}", _u.id, _ID) & Expression("{} = {}", _u.email, _EMAIL))
+    .where((_u.id == _ID) & (_u.email == _EMAIL))
     .returning(*_columns),
+    User,
 )
 """Only while the user still has the old address: a change is good once."""
 
 delete: Final = statement(
-    "users.delete",
-    Query.from_(_u).delete().where(Expression("{} = {}", _u.id, _ID)).returning(_u.id),
+    "users.delete", Query.from_(_u).delete().where(_u.id == _ID).returning(_u.id)
 )
 """The sessions and accounts go with the user."""

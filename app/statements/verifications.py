@@ -1,39 +1,52 @@
-"""The statements of the auth door on verifications, and their purge."""
+"""The statements of the auth API on verifications, and their purge."""
 
+from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from app.schema import verifications
-from app.sql import Expression, Parameter, Query, Table, statement
+from app.sql import Expression, Order, Parameter, Query, Statement, Table, statement
 from app.statements.purges import chunk
 
 _v = Table("verifications", alias="v")
 _IDENTIFIER = Parameter("identifier", "text")
 
+
+class Proof(msgspec.Struct, frozen=True):
+    """What an identifier stands for, and until when. Times are UTC."""
+
+    value: str
+    expires_at: datetime
+    created_at: datetime
+
+
+_proof = [_v.field(name) for name in Proof.__struct_fields__]
+
 create: Final = statement(
     "verifications.create",
     Query.into(verifications.table)
     .columns("identifier", "value", "expires_at")
-    .select(_IDENTIFIER, Parameter("value", "text"), Parameter("expires_at", "timestamptz"))
+    .insert(_IDENTIFIER, Parameter("value", "text"), Parameter("expires_at", "timestamptz"))
     .returning(verifications.table.field("id")),
 )
 
-find: Final = statement(
+find: Final[Statement[Proof]] = statement(
     "verifications.find",
     Query.from_(_v)
-    .select(_v.value, _v.expires_at)
-    .where(Expression("{} = {}", _v.identifier, _IDENTIFIER))
-    .orderby(Expression("{} DESC", _v.created_at))
+    .select(*_proof)
+    .where(_v.identifier == _IDENTIFIER)
+    .orderby(_v.created_at, order=Order.desc)
     .limit(Parameter("limit", "bigint")),
+    Proof,
 )
 """The newest of an identifier."""
 
-consume: Final = statement(
+consume: Final[Statement[Proof]] = statement(
     "verifications.consume",
-    Query.from_(_v)
-    .delete()
-    .where(Expression("{} = {}", _v.identifier, _IDENTIFIER))
-    .returning(_v.value, _v.expires_at, _v.created_at),
+    Query.from_(_v).delete().where(_v.identifier == _IDENTIFIER).returning(*_proof),
+    Proof,
 )
 """All of an identifier, so that it is good once: of many callers one gets the rows."""
 
-purge: Final = chunk(verifications, lambda row: Expression("{} < now()", row.expires_at))
+purge: Final = chunk(verifications, lambda row: row.expires_at < Expression("now()"))

@@ -61,7 +61,7 @@ async def test_structs_and_columns_are_the_catalogue(
     live = await db.fetch(COLUMNS, relation.name)
     assert [row["name"] for row in live] == list(relation.columns)
     assert [row["name"] for row in live] == list(fields(relation.row))
-    inserted, updated = fields(relation.new), fields(relation.changes)
+    inserted, updated = fields(relation.insert_type), fields(relation.update_type)
     assert set(inserted) == set(relation.columns)
     assert set(updated) == set(relation.columns) - {"created_at", "updated_at"}
     for row in live:
@@ -98,7 +98,7 @@ async def test_keys_are_the_catalogue(relation: Relation, db: asyncpg.Connection
         " WHERE c.conrelid = $1::regclass AND c.contype IN ('p', 'u') GROUP BY c.oid",
         relation.name,
     )
-    assert {tuple(row["columns"]) for row in unique} == set(relation.unique)
+    assert {tuple(row["columns"]) for row in unique} == set(relation.keys)
     foreign = await db.fetch(
         "SELECT c.conname, a.attname, c.confrelid::regclass::text AS target, c.confdeltype,"
         " EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid"
@@ -123,7 +123,7 @@ def test_every_column_that_opens_something_is_secret_in_each_struct() -> None:
         if column.secret
     } == SECRETS
     for relation in TABLES:
-        for struct in (relation.new, relation.changes):
+        for struct in (relation.insert_type, relation.update_type):
             marked = {
                 name for name, field in fields(struct).items() if "secret" in repr(field.type)
             }

@@ -1,0 +1,357 @@
+"""Statements run on a pool of connections: deadlines, retries, the driver's errors mapped to ours.
+
+The only module that touches asyncpg. A statement that fails was rolled back by the server, so it is
+sent again when its error says that the next attempt may succeed, and never when its outcome is
+unknown. Times go in and out as aware datetimes in UTC.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from prometheus_client import Histogram
+
+from app.errors import (
+    DatabaseError,
+    DatabaseMissingError,
+    DatabaseUnavailableError,
+    GatepostError,
+    PoolExhaustedError,
+    QueryTimeoutError,
+    StatementError,
+)
+from app.settings import Settings
+from app.sql import Statement
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+# PgBouncer passes these three on; it refuses a start-up parameter that it does not track.
+SERVER_SETTINGS: Final = {
+    "application_name": "gatepost",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+}
+
+# serialization failure, deadlock, lock not available
+_TRANSIENT_SQLSTATES: Final = frozenset(("40001", "40P01", "55P03"))
+# read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now
+_FAILOVER_SQLSTATES: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
+_ATTEMPTS: Final = 3
+_CACHED_STATEMENTS: Final = 200
+_IDLE_LIFETIME: Final = 300.0
+"""Seconds after which an unused connection is closed: a firewall may have dropped it."""
+_CLEANUP_TIMEOUT: Final = 2.0
+"""Seconds for a ROLLBACK or a cancellation; a connection that takes longer is terminated."""
+
+_seconds = Histogram(
+    "gatepost_statement_seconds",
+    "Time from asking for a connection to having the rows",
+    ["statement"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+
+
+@cache
+def _observer(name: str) -> Callable[[float], None]:
+    return _seconds.labels(name).observe
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make the pool. It connects on first use, so a service can start before its database."""
+        settings = self._settings
+        try:
+            self._pool = await asyncpg.create_pool(
+                settings.database_url,
+                min_size=0,
+                max_size=settings.pool_size,
+                max_inactive_connection_lifetime=_IDLE_LIFETIME,
+                reset=_no_reset,
+                timeout=settings.acquire_timeout,
+                command_timeout=settings.query_timeout,
+                statement_cache_size=0 if settings.behind_pooler else _CACHED_STATEMENTS,
+                server_settings=SERVER_SETTINGS,
+            )
+        except ValueError:  # its text can quote a part of the password
+            raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
+
+    async def close(self) -> None:
+        """Let running statements end, within the query deadline, and close every connection."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.query_timeout):
+                await self._pool.close()
+        except TimeoutError:
+            pass  # the pool has terminated its connections
+
+    async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
+        """The rows of a statement. Raises DatabaseError."""
+        return await self._run(
+            statement.name, lambda connection: _fetch(connection, statement, arguments)
+        )
+
+    async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
+        """The first row of a statement. Raises DatabaseError."""
+        return await self._run(
+            statement.name, lambda connection: _fetchrow(connection, statement, arguments)
+        )
+
+    async def transaction(
+        self,
+        name: str,
+        work: "Callable[[Transaction], Awaitable[Result]]",
+        *,
+        rollback: bool = False,
+    ) -> Result:
+        """Run several statements as one transaction; what ``work`` raises undoes them.
+
+        ``work`` does nothing but run statements, for it is called again when the server gives up a
+        transaction that can succeed later. With ``rollback`` everything is undone in any case.
+        Raises DatabaseError.
+        """
+
+        async def run(connection: Any) -> Result:
+            async with asyncio.timeout(self._settings.query_timeout):
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    result = await work(Transaction(connection))
+                    if not rollback:
+                        await transaction.commit()
+                        return result
+                except BaseException:
+                    await _rolled_back(connection, transaction)
+                    raise
+                await _rolled_back(connection, transaction)
+                return result
+
+        return await self._run(name, run)
+
+    async def _run(self, name: str, work: Callable[[Any], Awaitable[Result]]) -> Result:
+        started = perf_counter()
+        attempt = 1
+        try:
+            while True:
+                try:
+                    return await self._attempt(work)
+                except GatepostError:
+                    raise
+                except Exception as error:
+                    if getattr(error, "sqlstate", None) in _FAILOVER_SQLSTATES:
+                        await self._pool.expire_connections()
+                    pause = _pause_before_retry(error, attempt)
+                    if pause is None:
+                        raise _statement_error(error, self._settings.query_timeout) from None
+                attempt += 1
+                await asyncio.sleep(pause)
+        finally:
+            _observer(name)(perf_counter() - started)
+
+    async def _attempt(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+        pool = self._pool
+        connection = await self._acquire(pool)
+        try:
+            result = await work(connection)
+        except BaseException:
+            # what the server is told here (a cancellation) has a deadline as well; a connection
+            # that misses it is terminated by the pool
+            with suppress(Exception):
+                await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+            raise
+        await pool.release(connection)
+        return result
+
+    async def _acquire(self, pool: Any) -> Any:
+        if pool is None:
+            raise DatabaseUnavailableError("the pool is not open")
+        try:
+            async with asyncio.timeout(self._settings.acquire_timeout):
+                return await pool.acquire()
+        except TimeoutError:
+            if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
+                raise PoolExhaustedError("every connection is in use") from None
+            raise DatabaseUnavailableError("the database did not answer") from None
+        except Exception as error:
+            raise _connect_error(error) from None
+
+
+class Transaction:
+    """The connection of an open transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
+        """The rows of a statement."""
+        return await _fetch(self._connection, statement, arguments)
+
+    async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
+        """The first row of a statement."""
+        return await _fetchrow(self._connection, statement, arguments)
+
+
+class Connection:
+    """A connection of the command line's own; every statement commits by itself."""
+
+    def __init__(self, connection: Any, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    async def is_direct(self) -> bool:
+        """Whether the server itself is on the other end: a pooler gives another process id."""
+        backend = await self._run(self._connection.fetchval("SELECT pg_backend_pid()"))
+        return self._connection.get_server_pid() == backend
+
+    async def fetch(
+        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
+    ) -> list[Row]:
+        """The rows of a statement. Raises DatabaseError."""
+        return await self._run(_fetch(self._connection, statement, arguments, timeout))
+
+    async def fetchval(self, statement: Statement[Any], *arguments: Any) -> Any:
+        """The first column of the first row. Raises DatabaseError."""
+        return await self._run(self._connection.fetchval(statement.text, *arguments))
+
+    async def fetchcol(self, statement: Statement[Any], *arguments: Any) -> list[Any]:
+        """The first column of every row. Raises DatabaseError."""
+        return [row[0] for row in await self._run(_fetch(self._connection, statement, arguments))]
+
+    async def _run(self, work: Awaitable[Result]) -> Result:
+        try:
+            return await work
+        except Exception as error:
+            raise _statement_error(error, self._timeout) from None
+
+
+@asynccontextmanager
+async def connect(
+    url: str, *, timeout: float = 10.0, **server_settings: str
+) -> AsyncIterator[Connection]:
+    """A connection outside of the pool, each wait limited to ``timeout`` seconds.
+
+    ``server_settings`` are the session's besides those of the service; an empty one is left out.
+    Raises DatabaseUnavailableError, or DatabaseMissingError when there is no such database.
+    """
+    settings = SERVER_SETTINGS | server_settings
+    try:
+        connection = await asyncpg.connect(
+            url,
+            timeout=timeout,
+            command_timeout=timeout,
+            statement_cache_size=0,
+            server_settings={name: value for name, value in settings.items() if value},
+        )
+    except Exception as error:
+        raise _connect_error(error) from None
+    try:
+        yield Connection(connection, timeout)
+    finally:
+        with suppress(Exception):
+            await connection.close(timeout=timeout)
+
+
+async def _fetch(
+    connection: Any,
+    statement: Statement[Row],
+    arguments: tuple[Any, ...],
+    timeout: float | None = None,
+) -> list[Row]:
+    records = await connection.fetch(statement.text, *arguments, timeout=timeout)
+    row = statement.row
+    return records if row is None else [row(*record) for record in records]
+
+
+async def _fetchrow(
+    connection: Any, statement: Statement[Row], arguments: tuple[Any, ...]
+) -> Row | None:
+    record = await connection.fetchrow(statement.text, *arguments)
+    return record if statement.row is None or record is None else statement.row(*record)
+
+
+async def _no_reset(_: Any) -> None:
+    """Nothing leaves state on a connection, so giving one back takes no round trip."""
+
+
+async def _rolled_back(connection: Any, transaction: Any) -> None:
+    """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
+    try:
+        async with asyncio.timeout(_CLEANUP_TIMEOUT):
+            await transaction.rollback()
+    except Exception:
+        connection.terminate()
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+
+
+def _pause_before_retry(error: Exception, attempt: int) -> float | None:
+    """Seconds before the next attempt; None when there is none."""
+    if attempt >= _ATTEMPTS:
+        return None
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return 0.0  # a migration changed a table under a prepared statement
+    if getattr(error, "sqlstate", None) in _TRANSIENT_SQLSTATES:
+        return random.uniform(0.005, 0.03) * attempt  # noqa: S311
+    return None
+
+
+def _statement_error(error: Exception, timeout: float) -> Exception:
+    """A failure of a statement as one of ours; what is not the driver's stays as it is."""
+    match error:
+        case asyncpg.InvalidCachedStatementError():
+            return DatabaseUnavailableError("the schema is changing")
+        case asyncpg.PostgresError():
+            return _server_error(error)
+        case TimeoutError():
+            return QueryTimeoutError(f"no answer within {timeout:g} s")
+        case asyncpg.InterfaceError() if isinstance(error, ValueError):
+            # a value that the driver cannot encode; that class of asyncpg has no public name
+            return StatementError("22P02", "a value does not fit its type")
+        case OSError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
+            return DatabaseUnavailableError("the connection was lost")
+    return error
+
+
+def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
+    sqlstate = error.sqlstate or "XX000"
+    if sqlstate in _FAILOVER_SQLSTATES | _TRANSIENT_SQLSTATES or sqlstate[:2] in ("08", "53"):
+        return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
+    if sqlstate == "57014":
+        return QueryTimeoutError("the statement was cancelled")
+    return StatementError(
+        sqlstate, error.message or "", error.detail, error.hint, error.constraint_name
+    )
+
+
+def _connect_error(error: Exception) -> Exception:
+    """A failure to connect as one of ours; never with the address, which holds the password."""
+    match error:
+        case asyncpg.InvalidCatalogNameError():
+            return DatabaseMissingError(error.message or "")
+        case asyncpg.PostgresError():
+            return DatabaseUnavailableError(f"{error.sqlstate}: {error.message}")
+        case TimeoutError():
+            return DatabaseUnavailableError("the database did not answer")
+        case OSError() if error.errno:  # not the driver's list of its attempts
+            return DatabaseUnavailableError(os.strerror(error.errno).lower())
+        case ValueError():  # its text can quote a part of the password
+            return DatabaseUnavailableError(
+                "the address is malformed: is its password percent-encoded?"
+            )
+        case OSError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
+            return DatabaseUnavailableError(str(error) or type(error).__name__)
+    return error
