@@ -21,7 +21,6 @@ from app.errors import (
     DatabaseError,
     DatabaseMissingError,
     DatabaseUnavailableError,
-    GatepostError,
     PoolExhaustedError,
     QueryTimeoutError,
     StatementError,
@@ -43,6 +42,12 @@ SERVER_SETTINGS: Final = {
 _TRANSIENT_SQLSTATES: Final = frozenset(("40001", "40P01", "55P03"))
 # read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now
 _FAILOVER_SQLSTATES: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
+_DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # TimeoutError too
+)
 _ATTEMPTS: Final = 3
 _CACHED_STATEMENTS: Final = 200
 _IDLE_LIFETIME: Final = 300.0
@@ -148,9 +153,7 @@ class Database:
             while True:
                 try:
                     return await self._attempt(work)
-                except GatepostError:
-                    raise
-                except Exception as error:
+                except _DRIVER_ERRORS as error:
                     if getattr(error, "sqlstate", None) in _FAILOVER_SQLSTATES:
                         await self._pool.expire_connections()
                     pause = _pause_before_retry(error, attempt)
@@ -185,7 +188,7 @@ class Database:
             if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
                 raise PoolExhaustedError("every connection is in use") from None
             raise DatabaseUnavailableError("the database did not answer") from None
-        except Exception as error:
+        except (*_DRIVER_ERRORS, ValueError) as error:
             raise _connect_error(error) from None
 
 
@@ -233,7 +236,7 @@ class Connection:
     async def _run(self, work: Awaitable[Result]) -> Result:
         try:
             return await work
-        except Exception as error:
+        except _DRIVER_ERRORS as error:
             raise _statement_error(error, self._timeout) from None
 
 
@@ -255,7 +258,7 @@ async def connect(
             statement_cache_size=0,
             server_settings={name: value for name, value in settings.items() if value},
         )
-    except Exception as error:
+    except (*_DRIVER_ERRORS, ValueError) as error:
         raise _connect_error(error) from None
     try:
         yield Connection(connection, timeout)
@@ -291,7 +294,7 @@ async def _rolled_back(connection: Any, transaction: Any) -> None:
     try:
         async with asyncio.timeout(_CLEANUP_TIMEOUT):
             await transaction.rollback()
-    except Exception:
+    except _DRIVER_ERRORS:
         connection.terminate()
     except asyncio.CancelledError:
         connection.terminate()
@@ -309,8 +312,8 @@ def _pause_before_retry(error: Exception, attempt: int) -> float | None:
     return None
 
 
-def _statement_error(error: Exception, timeout: float) -> Exception:
-    """A failure of a statement as one of ours; what is not the driver's stays as it is."""
+def _statement_error(error: Exception, timeout: float) -> DatabaseError:
+    """The failure of a statement as one of ours."""
     match error:
         case asyncpg.InvalidCachedStatementError():
             return DatabaseUnavailableError("the schema is changing")
@@ -321,9 +324,7 @@ def _statement_error(error: Exception, timeout: float) -> Exception:
         case asyncpg.InterfaceError() if isinstance(error, ValueError):
             # a value that the driver cannot encode; that class of asyncpg has no public name
             return StatementError("22P02", "a value does not fit its type")
-        case OSError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
-            return DatabaseUnavailableError("the connection was lost")
-    return error
+    return DatabaseUnavailableError("the connection was lost")
 
 
 def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
@@ -337,7 +338,7 @@ def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
     )
 
 
-def _connect_error(error: Exception) -> Exception:
+def _connect_error(error: Exception) -> DatabaseUnavailableError:
     """A failure to connect as one of ours; never with the address, which holds the password."""
     match error:
         case asyncpg.InvalidCatalogNameError():
@@ -352,6 +353,4 @@ def _connect_error(error: Exception) -> Exception:
             return DatabaseUnavailableError(
                 "the address is malformed: is its password percent-encoded?"
             )
-        case OSError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
-            return DatabaseUnavailableError(str(error) or type(error).__name__)
-    return error
+    return DatabaseUnavailableError(str(error) or type(error).__name__)

@@ -1,5 +1,10 @@
-"""The service: every route on one screen. ``uvicorn app.main:app`` runs it."""
+"""The service as a Starlette application.
 
+``gatepost serve`` runs it; ``uvicorn app.main:app`` and ``uvicorn --factory app.main:create_app``
+give the same answers.
+"""
+
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,103 +12,106 @@ from contextlib import asynccontextmanager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope
 
-from app.auth.call import PREFIX as AUTH
-from app.auth.door import AuthDoor
-from app.auth.plain import RAW_PATH as GET_SESSION
-from app.callbacks import Done, GiveUp
+from app.auth.api import auth_routes, auth_services
 from app.database import Database
-from app.http.answer import Answer, collected
-from app.http.errors import router_refusal
-from app.http.log import configure_logging
-from app.http.middleware import RequestMiddleware
-from app.http.telemetry import Telemetry
-from app.operations.health import Health
-from app.operations.purge import purging
-from app.rest.door import RestDoor
-from app.rest.exchange import PREFIX as REST
-from app.settings import Settings, SettingsError
+from app.errors import RequestTooLargeError, SettingsError
+from app.health import Health
+from app.logs import logging_in_batches
+from app.middleware import RequestMiddleware
+from app.purge import purging
+from app.responses import error_response
+from app.rest.api import rest_routes
+from app.settings import Settings
+
+_log = logging.getLogger("gatepost")
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application. Its pool lives as long as the lifespan."""
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The application. Without ``settings`` they are read from the environment."""
+    settings = settings or Settings.from_environment(os.environ)
     database = Database(settings)
-    rest = RestDoor(database, settings)
-    auth = AuthDoor(database, settings.auth) if settings.auth else None
-    health = Health(database)
-    telemetry = Telemetry()
+    auth = auth_services(database, settings.auth) if settings.auth else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        configure_logging()
-        await database.open()
-        try:
-            async with purging(database, settings.purge_every):
-                yield
-        finally:
-            if auth is not None:
-                await auth.close()
-            await database.close()
-            telemetry.write()
-
-    async def metrics(_: Request) -> Response:
-        telemetry.write()
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+        async with logging_in_batches():
+            await database.open()
+            try:
+                async with purging(database, settings.purge_every):
+                    yield
+            finally:
+                if auth:
+                    await auth.close()
+                await database.close()
 
     app = Starlette(
         routes=[
-            Route("/livez", _alive),
-            Route("/readyz", health.ready),
+            *(auth_routes(auth) if auth else ()),
+            *rest_routes(database, settings),
+            Route("/livez", livez),
+            Route("/readyz", Health(database).readyz),
             Route("/metrics", metrics),
         ],
+        middleware=[
+            Middleware(
+                RequestMiddleware, timeout=settings.request_timeout, max_body=settings.max_body
+            )
+        ],
+        exception_handlers={
+            HTTPException: http_error,
+            RequestTooLargeError: request_too_large,
+            Exception: internal_error,
+        },
         lifespan=lifespan,
     )
-    below_rest = f"{REST}/"
-    doors = {REST: rest} | ({AUTH: auth} if auth else {})
-
-    async def answer(scope: Scope, receive: Receive) -> Answer:
-        path = scope["path"]
-        # by how the path begins, and before the router, which would try its patterns one by one
-        for prefix, door in doors.items():
-            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
-                return await door.answer(scope, receive)
-        try:
-            return await collected(app.router, {**scope, "app": app}, receive)
-        except HTTPException as error:
-            return router_refusal(error)
-
-    def at_once(scope: Scope, body: bytes, done: Done) -> GiveUp | None:
-        if scope["path"].startswith(below_rest):
-            return rest.ask(scope, body, done)
-        if scope["raw_path"] == GET_SESSION and auth is not None:
-            return auth.get_session(scope, body, done)
-        return None
-
-    # by hand: Starlette's own stack begins with a layer that answers every error before ours can
-    app.middleware_stack = RequestMiddleware(
-        answer,
-        app.router,
-        telemetry=telemetry,
-        timeout=settings.request_timeout,
-        max_body=settings.max_body,
-        at_once=at_once,
-    )
+    app.router.redirect_slashes = False
+    app.state.auth = auth
     return app
 
 
-async def _alive(_: Request) -> Response:
+async def livez(_: Request) -> Response:
+    """The process answers."""
     return PlainTextResponse("ok")
 
 
+async def metrics(_: Request) -> Response:
+    """For Prometheus."""
+    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def http_error(_: Request, error: Exception) -> Response:
+    """The router's 404 and 405."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status = error.status_code
+    message = {404: "Not found", 405: "Method not allowed"}.get(status, error.detail)
+    return error_response(status, str(status), message, headers=error.headers)
+
+
+async def request_too_large(_: Request, error: Exception) -> Response:
+    return error_response(413, "413", str(error))
+
+
+async def internal_error(request: Request, error: Exception) -> Response:
+    """What nobody expected: in the log, under the id that the client gets and nothing else."""
+    request_id = request.state.request_id
+    _log.error("request %s failed", request_id, exc_info=error)
+    headers = {"x-request-id": request_id}
+    return error_response(500, "500", "Internal error", details=request_id, headers=headers)
+
+
 def __getattr__(name: str) -> Starlette:
-    # made on demand: importing this module for create_app must not need an environment
+    # on demand, so that importing create_app needs no environment
     if name != "app":
         raise AttributeError(name)
     try:
-        return create_app(Settings.from_environment(os.environ))
+        application = create_app()
     except SettingsError as error:
         raise SystemExit(f"gatepost: {error}") from None
+    globals()["app"] = application
+    return application

@@ -15,10 +15,10 @@ _SIGNATURE_LENGTH: Final = 44
 
 
 class Signer:
-    """Signs with the first secret and takes the signature of any."""
+    """Signs with the first secret and verifies with any."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        # each with its key taken in, which is half of the work
+        # keyed once and copied for each signature, which halves the cost
         self._keyed = [hmac.new(secret.encode(), digestmod="sha256") for secret in secrets]
 
     def sign(self, value: str) -> str:
@@ -68,7 +68,7 @@ def _decoded(value: str) -> str:
 
 
 class Cookies:
-    """The names and attributes of the door's cookies."""
+    """The names and attributes of the cookies."""
 
     def __init__(
         self, signer: Signer, *, prefix: str, secure: bool, domain: str | None, max_age: int
@@ -97,16 +97,16 @@ class Cookies:
             lines.append(self.cleared(self.dont_remember))
         return lines
 
-    def all_cleared(self, jar: dict[str, str]) -> list[str]:
+    def all_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end a session and every copy of it."""
         data = self.session_data
-        sent = [name for name in jar if name == data or self._is_chunk(name)]
+        sent = [name for name in cookies if name == data or self._is_chunk(name)]
         return [self.cleared(n) for n in (self.session_token, data, *sent, self.dont_remember)]
 
-    def stale_cleared(self, jar: dict[str, str]) -> list[str]:
+    def stale_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end copies of the session, which this door does not keep."""
-        whole = [self.session_data] if jar.get(self.session_data) else []
-        return [self.cleared(n) for n in (*whole, *filter(self._is_chunk, jar))]
+        whole = [self.session_data] if cookies.get(self.session_data) else []
+        return [self.cleared(n) for n in (*whole, *filter(self._is_chunk, cookies))]
 
     def _is_chunk(self, name: str) -> bool:
         start, dot, number = name.rpartition(".")
@@ -115,7 +115,7 @@ class Cookies:
     def cleared(self, name: str) -> str:
         return f"{name}=; Max-Age=0{self._attributes}"
 
-    def take_bearer(self, jar: dict[str, str], authorization: str) -> None:
+    def take_bearer(self, cookies: dict[str, str], authorization: str) -> None:
         """``Bearer token.signature`` stands for the session cookie; a bare token does not, for who
         reads the table would be everybody."""
         scheme, _, given = authorization.partition(" ")
@@ -124,9 +124,9 @@ class Cookies:
             return
         token = unquote(token) if "%" in token else token
         if self._signer.verify(token) is not None:
-            jar[self.session_token] = token
+            cookies[self.session_token] = token
 
-    def signed(self, jar: dict[str, str], name: str) -> str | None:
+    def signed_value(self, cookies: dict[str, str], name: str) -> str | None:
         """The value of a signed cookie of the request."""
-        value = jar.get(name)
+        value = cookies.get(name)
         return self._signer.verify(value) if value else None

@@ -1,12 +1,25 @@
-"""The auth door's errors: ``{message, code}``, as Better Auth sends them.
+"""The errors of the auth API: ``{message, code}``, as Better Auth sends them.
 
 Source: Better Auth 1.7, observed on the wire.
 """
 
+import logging
+from typing import Final
+
 import msgspec
 from starlette.responses import Response
 
-CODES = {
+from app.errors import (
+    AuthError,
+    DatabaseError,
+    StatementError,
+    TooManyRequestsError,
+)
+from app.responses import RETRY_AFTER
+
+_log = logging.getLogger("gatepost.auth")
+
+MESSAGES: Final = {
     "ACCOUNT_NOT_FOUND": "Account not found",
     "CHANGE_EMAIL_DISABLED": "Change email is disabled",
     "CREDENTIAL_ACCOUNT_NOT_FOUND": "Credential account not found",
@@ -48,33 +61,35 @@ CODES = {
     "USER_NOT_FOUND": "User not found",
     "VERIFICATION_EMAIL_NOT_ENABLED": "Verification email isn't enabled",
 }
+"""The message of each code; an AuthError may bring one of its own."""
 
 
-class AuthError(Exception):
-    """A refusal: its status, and its code with the message that goes with it.
+def error_response(error: AuthError | DatabaseError) -> Response:
+    """The response to what a handler raised. A database that fails is never "no session"."""
+    match error:
+        case AuthError():
+            return _refusal(error)
+        case StatementError() if error.sqlstate[:2] in ("22", "23", "54"):
+            # a value that passed every check here, such as one beyond a limit of the database
+            return _refusal(AuthError(400, "BAD_REQUEST", "Value not storable"))
+        case StatementError():
+            _log.error("the database refused a statement: %s", error)
+            return _unavailable("Database schema mismatch")
+    return _unavailable("The database cannot be reached")
 
-    ``code`` None with a message: the few that Better Auth sends without one. Both None: no body.
-    ``bare``: no content type either, as for a path that is not there.
-    """
 
-    def __init__(
-        self,
-        status: int,
-        code: str | None = None,
-        message: str | None = None,
-        *,
-        bare: bool = False,
-    ) -> None:
-        super().__init__(code or message or str(status))
-        self.bare = bare
-        self.status = status
-        self.code = code
-        self.message = message or (CODES[code] if code else None)
+def _unavailable(message: str) -> Response:
+    response = _refusal(AuthError(503, message=message))
+    response.headers.update(RETRY_AFTER)
+    return response
 
-    def response(self) -> Response:
-        if self.message is None:
-            headers = {} if self.bare else {"content-type": "application/json"}
-            return Response(b"", self.status, headers)
-        body = {"message": self.message} | ({"code": self.code} if self.code else {})
-        headers = {"content-type": "application/json"}
-        return Response(msgspec.json.encode(body), self.status, headers)
+
+def _refusal(error: AuthError) -> Response:
+    message = error.message or (MESSAGES[error.code] if error.code else None)
+    headers = {} if error.bare else {"content-type": "application/json"}
+    if isinstance(error, TooManyRequestsError):
+        headers["x-retry-after"] = str(error.retry_after)
+    if message is None:
+        return Response(b"", error.status, headers)
+    body = {"message": message} | ({"code": error.code} if error.code else {})
+    return Response(msgspec.json.encode(body), error.status, headers)

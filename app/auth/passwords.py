@@ -1,7 +1,7 @@
-"""Passwords: scrypt as Better Auth stores it, in a bounded pool of threads.
+"""Passwords: their policy, and scrypt as Better Auth stores it, in a bounded pool of threads.
 
 ``salt:key`` in hex: N 16384, r 16, p 1, 64 bytes; the salt is the hex text itself; the password is
-NFKC. One hash takes 60–150 ms of a core and 32 MiB, and hashlib lets go of the interpreter lock.
+NFKC. One hash takes 60–150 ms of a core and 32 MiB; hashlib releases the interpreter lock.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
+
+from app.errors import AuthError
 
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
@@ -38,7 +40,7 @@ class Passwords:
             lambda: hmac.compare_digest(_key(password, salt).encode(), key.encode())
         )
 
-    async def waste(self, password: str) -> None:
+    async def dummy_hash(self, password: str) -> None:
         """Take the time of a hash, so that an unknown user costs what a known one does."""
         await self.hash(password)
 
@@ -60,6 +62,19 @@ def _key(password: str, salt: str) -> str:
     return hashlib.scrypt(
         normal, salt=salt.encode(), n=16384, r=16, p=1, maxmem=_MEMORY, dklen=64
     ).hex()
+
+
+def check_new(password: str) -> None:
+    """Raises AuthError 400 for a new password that is too short or too long."""
+    if length(password) < MIN_LENGTH:
+        raise AuthError(400, "PASSWORD_TOO_SHORT")
+    check_length(password)
+
+
+def check_length(password: str) -> None:
+    """Raises AuthError 400, before any hashing, for a password that is too long."""
+    if length(password) > MAX_LENGTH:
+        raise AuthError(400, "PASSWORD_TOO_LONG")
 
 
 def length(password: str) -> int:

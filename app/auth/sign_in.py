@@ -1,46 +1,63 @@
 """POST /sign-in/email: a session for an address and its password."""
 
-from typing import Any
+from typing import Any, Final
 
-from app.auth import passwords, sessions, wire
-from app.auth.call import CREDENTIAL, Call
-from app.auth.errors import AuthError
-from app.auth.validation import is_email
+from app.auth import passwords, serializers, sessions
+from app.auth.context import CREDENTIAL, RequestContext
+from app.auth.endpoint import post
+from app.auth.rate_limit import CREDENTIALS
+from app.auth.validation import boolean, fields, is_email, optional, string
+from app.errors import AuthError
 from app.statements import users
 
 
-async def sign_in(call: Call) -> Any:
-    body = call.body
+async def sign_in(context: RequestContext) -> Any:
+    body = context.body
     email, password = body["email"], body["password"]
     if not is_email(email):
         raise AuthError(400, "INVALID_EMAIL")
-    check_not_too_long(password)
-    rows = await call.database.fetch(users.with_password, CREDENTIAL, email.lower())
-    stored = rows[0]["password"] if rows else None
-    if stored is None:
-        # as long as a wrong password takes
-        await call.auth.passwords.waste(password)
+    passwords.check_length(password)
+    found = await context.database.fetchrow(users.with_password, CREDENTIAL, email.lower())
+    if found is None or found.password is None:
+        # takes as long as a wrong password does
+        await context.services.passwords.dummy_hash(password)
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
-    if not await call.auth.passwords.verify(stored, password):
+    if not await context.services.passwords.verify(found.password, password):
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
-    user = rows[0]
-    if call.settings.require_email_verification and not user["email_verified"]:
+    user = found.user
+    if context.settings.require_email_verification and not user.email_verified:
         raise AuthError(403, "EMAIL_NOT_VERIFIED")
     remember = body.get("rememberMe") is not False
-    session = await sessions.start(call, user["id"], remember=remember)
+    session = await sessions.start(context, user.id, remember=remember)
     answer: dict[str, Any] = {
         "redirect": bool(body.get("callbackURL")),
-        "token": session["token"],
-        "user": wire.user(user),
+        "token": session.token,
+        "user": serializers.user(user),
     }
     if "callbackURL" in body:
         answer["url"] = body["callbackURL"]
         if body["callbackURL"]:
-            call.headers_out["location"] = call.auth.origins.header(body["callbackURL"])
+            location = context.services.origins.header(body["callbackURL"])
+            context.response_headers["location"] = location
     return answer
 
 
-def check_not_too_long(password: str) -> None:
-    """Raises AuthError 400 before any hashing."""
-    if passwords.length(password) > passwords.MAX_LENGTH:
-        raise AuthError(400, "PASSWORD_TOO_LONG")
+_FIELDS: Final = fields(
+    {
+        "email": string,
+        "password": string,
+        "callbackURL": optional(string),
+        "rememberMe": optional(boolean),
+    }
+)
+
+routes: Final = [
+    post(
+        "/sign-in/email",
+        sign_in,
+        body=_FIELDS,
+        accepts_form=True,
+        checks_login_csrf=True,
+        rate_limit=CREDENTIALS,
+    )
+]

@@ -1,71 +1,87 @@
 """POST /sign-up/email: a user, its password and its first session."""
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
-from app.auth import email_verification, passwords, wire
-from app.auth.call import CREDENTIAL, Call, now
-from app.auth.errors import AuthError
+from app.auth import email_verification, passwords, serializers
+from app.auth.context import CREDENTIAL, RequestContext, utc_now
+from app.auth.endpoint import post
+from app.auth.rate_limit import CREDENTIALS
 from app.auth.sessions import new_session
-from app.database import DatabaseError, Transaction
+from app.auth.validation import (
+    boolean,
+    both,
+    email,
+    fields,
+    non_empty_string,
+    optional,
+    record,
+    string,
+)
+from app.database import Transaction
+from app.errors import AuthError, StatementError
+from app.schema import Session, User
 from app.statements import sessions, users
 
 
-async def sign_up(call: Call) -> Any:
-    body, settings = call.body, call.settings
-    email, password = body["email"].lower(), body["password"]
-    check_length(password)
+async def sign_up(context: RequestContext) -> Any:
+    body, settings = context.body, context.settings
+    address, password = body["email"].lower(), body["password"]
+    passwords.check_new(password)
     signs_in = settings.auto_sign_in and not settings.require_email_verification
-    if await call.database.fetch(users.by_email, email):
+    if await context.database.fetchrow(users.by_email, address):
         if signs_in:
             raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
-        # nobody learns who has an account here: the same answer in the same time
-        await call.auth.passwords.waste(password)
-        return {"token": None, "user": _invented(body["name"], email, body.get("image"))}
-    stored = await call.auth.passwords.hash(password)
+        # the same answer in the same time, so that nobody learns who has an account
+        await context.services.passwords.dummy_hash(password)
+        return {"token": None, "user": _invented(body["name"], address, body.get("image"))}
+    stored = await context.services.passwords.hash(password)
     remember = body.get("rememberMe") is not False
 
-    async def write(transaction: Transaction) -> tuple[Any, Any]:
+    async def write(transaction: Transaction) -> tuple[User, Session | None]:
         (user,) = await transaction.fetch(
-            users.sign_up, body["name"], email, body.get("image"), CREDENTIAL, stored
+            users.sign_up, body["name"], address, body.get("image"), CREDENTIAL, stored
         )
         if not signs_in:
             return user, None
-        arguments = new_session(call, user["id"], remember=remember)
-        (session,) = await transaction.fetch(sessions.create, *arguments)
-        return user, session
+        arguments = new_session(context, user.id, remember=remember)
+        return user, await transaction.fetchrow(sessions.create, *arguments)
 
     try:
-        user, session = await call.database.transact("users.sign_up", write)
-    except DatabaseError as error:
-        # another sign-up was faster, or the database takes no such text
+        user, session = await context.database.transaction("users.sign_up", write)
+    except StatementError as error:
+        # another sign-up was faster, or the database cannot store the text
         raise AuthError(422, "FAILED_TO_CREATE_USER") from error
     if settings.send_verification_on_sign_up:
-        await email_verification.send(call, user, body.get("callbackURL") or "/")
+        await email_verification.send(context, user, body.get("callbackURL") or "/")
     if session is not None:
-        call.set_session_cookie(session["token"], remember=remember)
-    return {"token": session["token"] if session else None, "user": wire.user(user)}
+        context.set_session_cookie(session.token, remember=remember)
+    return {"token": session.token if session else None, "user": serializers.user(user)}
 
 
-def check_length(password: str) -> None:
-    """Raises AuthError 400 for a new password that is too short or too long."""
-    if passwords.length(password) < passwords.MIN_LENGTH:
-        raise AuthError(400, "PASSWORD_TOO_SHORT")
-    if passwords.length(password) > passwords.MAX_LENGTH:
-        raise AuthError(400, "PASSWORD_TOO_LONG")
+def _invented(name: str, address: str, image: str | None) -> dict[str, Any]:
+    now = utc_now()
+    return serializers.user(User(uuid4(), name, address, False, image, now, now))
 
 
-def _invented(name: str, email: str, image: str | None) -> dict[str, Any]:
-    moment: datetime = now().astimezone(UTC)
-    return wire.user(
-        {
-            "id": uuid4(),
-            "name": name,
-            "email": email,
-            "email_verified": False,
-            "image": image,
-            "created_at": moment,
-            "updated_at": moment,
-        }
+_FIELDS: Final = fields(
+    {
+        "name": string,
+        "email": email,
+        "password": non_empty_string,
+        "image": optional(string),
+        "callbackURL": optional(string),
+        "rememberMe": optional(boolean),
+    }
+)
+
+routes: Final = [
+    post(
+        "/sign-up/email",
+        sign_up,
+        body=both(_FIELDS, record),
+        accepts_form=True,
+        checks_login_csrf=True,
+        rate_limit=CREDENTIALS,
     )
+]

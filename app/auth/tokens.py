@@ -1,4 +1,4 @@
-"""Tokens that go out by mail: random texts and JSON Web Tokens.
+"""Tokens that are sent by mail: random texts and JSON Web Tokens.
 
 A JWT here is HS256 over the header ``{"alg":"HS256"}`` with the claims email, userId, updateTo,
 requestType, iat and exp.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import jwt
 
-from app.auth.errors import AuthError
+from app.errors import AuthError
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _LOWER: Final = string.digits + string.ascii_lowercase
@@ -27,14 +27,14 @@ def deletion_token() -> str:
 
 
 class MailTokens:
-    """Signs with the first secret and takes the signature of any. Lives are seconds."""
+    """Signs with the first secret and verifies with any. Lifetimes are seconds."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = secrets
 
-    def sign(self, claims: dict[str, str], life: int) -> str:
+    def sign(self, claims: dict[str, str], lifetime: int) -> str:
         now = int(time.time())
-        payload = claims | {"iat": now, "exp": now + life}
+        payload = claims | {"iat": now, "exp": now + lifetime}
         return jwt.encode(payload, self._secrets[0], "HS256", headers={"typ": None})
 
     def read(self, token: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from app.auth.errors import AuthError
+from app.errors import AuthError
 
 Check = Callable[[str, Any], list[str]]
 """From the path of a field, such as ``body.email``, and its value to what is wrong with it."""
@@ -54,7 +54,7 @@ record: Final = _typed("record")
 _object: Final = _typed("object")
 
 
-def filled(path: str, value: Any) -> list[str]:
+def non_empty_string(path: str, value: Any) -> list[str]:
     if value == "":
         return [f"[{path}] Too small: expected string to have >=1 characters"]
     short = value == []
@@ -95,7 +95,7 @@ def both(one: Check, other: Check) -> Check:
     return lambda path, value: one(path, value) + other(path, value)
 
 
-def refuse(found: Sequence[str]) -> None:
+def raise_if_invalid(found: Sequence[str]) -> None:
     """Raises AuthError 400 when there are problems."""
     if found:
         raise AuthError(400, "VALIDATION_ERROR", "; ".join(found))
@@ -140,7 +140,7 @@ provider: Final = fields(
 """The body of the endpoints that begin a sign-in with a provider."""
 
 
-def selection(path: str, value: Any) -> list[str]:
+def account_selector(path: str, value: Any) -> list[str]:
     """Which account is meant: ``{accountId, userId?}`` or ``{useAccountCookie: true, userId?}``."""
     if (
         _kind(value) == "object"

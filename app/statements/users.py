@@ -1,6 +1,6 @@
 """The statements of the auth API on users."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Credential(msgspec.Struct, frozen=True):
     password: str | None
 
 
-def _credential(password: str | None, *user: object) -> Credential:
+def _credential(password: str | None, *user: Any) -> Credential:
     return Credential(User(*user), password)
 
 

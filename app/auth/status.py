@@ -1,26 +1,27 @@
-"""Endpoints about the door itself."""
+"""Endpoints about the auth API itself."""
 
 import re
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from app.auth.call import Call
+from app.auth.context import RequestContext
+from app.auth.endpoint import get
 
 
-async def ok(_: Call) -> Any:
+async def ok(_: RequestContext) -> Any:
     """GET /ok."""
     return {"ok": True}
 
 
-async def error(call: Call) -> Any:
+async def error(context: RequestContext) -> Any:
     """GET /error: where failed links lead; the application's own page shows it."""
-    code = _first(call.query.get("error", "UNKNOWN"))
+    code = _first(context.query.get("error", "UNKNOWN"))
     if not re.fullmatch(r"['\w-]+", code, re.ASCII):
         code = "UNKNOWN"
     query = {"error": code}
-    description = _first(call.query.get("error_description", ""))
+    description = _first(context.query.get("error_description", ""))
     if description:
         query["error_description"] = description
     return Response(b"", 302, {"location": f"/?{urlencode(query)}"})
@@ -28,3 +29,6 @@ async def error(call: Call) -> Any:
 
 def _first(value: str | list[str]) -> str:
     return value if isinstance(value, str) else value[0]
+
+
+routes: Final = [get("/ok", ok), get("/error", error)]

@@ -1,8 +1,8 @@
 """The client's address, from X-Forwarded-For.
 
-A header with one valid address is taken. Of a chain the hops are passed over from the right as long
-as they are trusted proxies; without such a list a chain tells nothing. IPv6 counts by its first 64
-bits, which is what one subscriber has.
+A header with one valid address is taken. A chain is read from the right, and the trusted proxies
+in it are skipped; without trusted proxies a chain says nothing. IPv6 counts by its first 64 bits,
+which is what one subscriber has.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from socket import AF_INET, inet_pton
 Network = IPv4Network | IPv6Network
 
 
-def client_address(forwarded: str, proxies: Sequence[Network]) -> str | None:
-    """The address as it is stored and counted, or None when nothing tells it."""
+def client_ip(forwarded: str, proxies: Sequence[Network]) -> str | None:
+    """The address as it is stored and counted, or None when it is not known."""
     if not proxies:
         return None if "," in forwarded else _address(forwarded.strip())
     hops = [hop.strip() for hop in forwarded.split(",")]

@@ -1,0 +1,77 @@
+"""The auth API: Better Auth's HTTP protocol under ``/api/auth``."""
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Router
+from starlette.types import Receive, Scope, Send
+
+from app.auth import (
+    accounts,
+    email_verification,
+    password_change,
+    password_reset,
+    profile,
+    session_management,
+    sign_in,
+    sign_up,
+    status,
+)
+from app.auth.context import PREFIX, Services
+from app.auth.cookies import Cookies, Signer
+from app.auth.cors import CorsMiddleware
+from app.auth.endpoint import not_found
+from app.auth.mail import Mail
+from app.auth.origins import Origins
+from app.auth.passwords import Passwords
+from app.auth.rate_limit import RateLimiter
+from app.auth.session_loader import SessionLoader
+from app.auth.tokens import MailTokens
+from app.database import Database
+from app.settings import AuthSettings
+
+
+def auth_routes(services: Services) -> list[BaseRoute]:
+    """Every endpoint. A new one adds its module's ``routes`` here."""
+    routes = [
+        *session_management.routes,  # first, for get-session is asked most
+        *sign_up.routes,
+        *sign_in.routes,
+        *profile.routes,
+        *password_change.routes,
+        *password_reset.routes,
+        *email_verification.routes,
+        *accounts.routes,
+        *status.routes,
+    ]
+    router = AuthRouter(routes, redirect_slashes=False, default=not_found)
+    cors = Middleware(CorsMiddleware, origins=services.origins)
+    return [Mount(PREFIX, app=router, middleware=[cors])]
+
+
+class AuthRouter(Router):
+    """Matches the path as it was sent: an encoded slash does not separate two segments."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path"] = scope["raw_path"].decode("latin-1")
+        await super().__call__(scope, receive, send)
+
+
+def auth_services(database: Database, settings: AuthSettings) -> Services:
+    """What the endpoints use, made from the settings."""
+    signer = Signer(settings.secrets)
+    return Services(
+        settings=settings,
+        database=database,
+        session_loader=SessionLoader(database),
+        rate_limiter=RateLimiter(settings.rate_limit, database),
+        cookies=Cookies(
+            signer,
+            prefix=settings.cookie_prefix,
+            secure=settings.secure_cookies,
+            domain=settings.cookie_domain,
+            max_age=settings.session_expires_in,
+        ),
+        origins=Origins(settings.base_url, settings.trusted_origins),
+        passwords=Passwords(),
+        tokens=MailTokens(settings.secrets),
+        mail=Mail(settings.mail),
+    )

@@ -1,0 +1,138 @@
+"""A request to the auth API, and the services its handlers use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from app.auth.cookies import Cookies
+from app.auth.mail import Mail
+from app.auth.origins import Origins
+from app.auth.passwords import Passwords
+from app.auth.rate_limit import RateLimiter
+from app.auth.session_loader import SessionLoader
+from app.auth.tokens import MailTokens
+from app.database import Database
+from app.schema import Session, User
+from app.settings import AuthSettings
+
+PREFIX: Final = "/api/auth"
+CREDENTIAL: Final = "credential"
+"""The provider of accounts that have a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the application."""
+
+    settings: AuthSettings
+    database: Database
+    session_loader: SessionLoader
+    rate_limiter: RateLimiter
+    cookies: Cookies
+    origins: Origins
+    passwords: Passwords
+    tokens: MailTokens
+    mail: Mail
+
+    @property
+    def base_url(self) -> str:
+        """The public address of the auth API."""
+        return self.settings.base_url + PREFIX
+
+    async def close(self) -> None:
+        await self.mail.close()
+        self.passwords.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSession:
+    """The session of a request, and its user."""
+
+    session: Session
+    user: User
+    needs_refresh: bool | None = None
+    """None when it was not looked at."""
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request: what came, and what goes out besides the body."""
+
+    services: Services
+    method: str
+    headers: Mapping[str, str]
+    cookies: dict[str, str]
+    client_ip: str | None
+    body: Any
+    """The decoded body, or UNDEFINED without one."""
+    query: dict[str, Any]
+    path_params: dict[str, str]
+    current: CurrentSession | None = None
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_cookies: list[str] = field(default_factory=list)
+    """Lines of Set-Cookie."""
+
+    @property
+    def settings(self) -> AuthSettings:
+        return self.services.settings
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    @property
+    def current_session(self) -> CurrentSession:
+        """The session of an endpoint that needs one."""
+        if self.current is None:
+            raise LookupError("this endpoint declares no session")
+        return self.current
+
+    @property
+    def user(self) -> User:
+        """The user of an endpoint that needs a session."""
+        return self.current_session.user
+
+    def body_field(self, name: str, default: Any = None) -> Any:
+        """A field of the body; the default also when the body is not an object."""
+        return self.body.get(name, default) if isinstance(self.body, dict) else default
+
+    @property
+    def session_token(self) -> str | None:
+        """The token of the session cookie, when its signature is good."""
+        cookies = self.services.cookies
+        return cookies.signed_value(self.cookies, cookies.session_token)
+
+    @property
+    def dont_remember(self) -> bool:
+        cookies = self.services.cookies
+        return cookies.signed_value(self.cookies, cookies.dont_remember) is not None
+
+    def set_session_cookie(self, token: str, *, remember: bool | None = None) -> None:
+        """``remember`` None: as the cookies of the request have it."""
+        had_remembered = not self.dont_remember
+        if remember is None:
+            remember = had_remembered
+        self.response_cookies += self.services.cookies.session(
+            token, remember=remember, remembered=had_remembered
+        )
+
+    def clear_cookies(self) -> None:
+        """End the session cookie and every copy of it."""
+        self.response_cookies += self.services.cookies.all_cleared(self.cookies)
+
+
+def utc_now() -> datetime:
+    """Now in UTC, in the milliseconds that the columns and the Node side keep."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def seconds(number: int) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def redirect(location: str) -> Response:
+    return Response(b"", 302, {"location": location, "content-type": "application/json"})

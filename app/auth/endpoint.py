@@ -1,0 +1,285 @@
+"""An endpoint of the auth API: the checks before its handler, in the order of the protocol.
+
+Rate limit, route, body, origin, fields, forms of other sites, session, callback, handler.
+Source: Better Auth 1.7, observed on the wire.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from app.auth import cookies, sessions, validation
+from app.auth.client_ip import client_ip
+from app.auth.context import PREFIX, RequestContext, Services
+from app.auth.errors import error_response
+from app.auth.rate_limit import GENERAL, Rule
+from app.auth.validation import Check
+from app.errors import AuthError, DatabaseError
+
+Handler = Callable[[RequestContext], Awaitable[Any]]
+"""Gives a Response, or what becomes the JSON of one. Raises AuthError and DatabaseError."""
+
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
+_URLS: Final = (
+    ("callbackURL", "INVALID_CALLBACK_URL"),
+    ("redirectTo", "INVALID_REDIRECT_URL"),
+    ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),
+    ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL"),
+)
+_json_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A handler, and what is checked before it runs. An ASGI application."""
+
+    path: str
+    handler: Handler
+    body: Check | None = None
+    """None: a body is parsed and not validated."""
+    query: Check | None = None
+    session: Literal["none", "session", "fresh"] = "none"
+    accepts_form: bool = False
+    checks_login_csrf: bool = False
+    """A form of another site could post it, so a request without cookies is looked at as well."""
+    ignores_body: bool = False
+    redirects_to_callback: bool = False
+    """A GET that redirects to the callbackURL of its query."""
+    rate_limit: Rule = GENERAL
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services: Services = scope["app"].state.auth
+        request = Request(scope, receive)
+        context = _context(services, request)
+        try:
+            result = await self._run(request, context)
+        except (AuthError, DatabaseError) as error:
+            result = error_response(error)
+        if not isinstance(result, Response):
+            result = Response(_json_encode(result), 200, {"content-type": _JSON})
+        _finish(context, result)
+        await result(scope, receive, send)
+
+    async def _run(self, request: Request, context: RequestContext) -> Any:
+        services = context.services
+        await services.rate_limiter.check(context.client_ip, _path(request), self.rate_limit)
+        if context.method != "GET":
+            if not self.ignores_body:
+                context.body = await _body(request, accepts_form=self.accepts_form)
+            if "cookie" in request.headers:
+                _check_origin(services, request)
+            _check_urls(context)
+        authorization = request.headers.get("authorization")
+        if authorization:
+            services.cookies.take_bearer(context.cookies, authorization)
+        if self.body is not None:
+            validation.raise_if_invalid(self.body("body", context.body))
+        if self.query is not None:
+            validation.raise_if_invalid(self.query("query", context.query))
+        if self.checks_login_csrf and "cookie" not in request.headers:
+            _check_login_csrf(services, request)
+        if self.session != "none":
+            await self._require_session(context)
+        if self.redirects_to_callback:
+            callback = context.query.get("callbackURL")
+            if callback and not services.origins.trusts(callback, relative=True):
+                raise AuthError(403, "INVALID_CALLBACK_URL")
+        return await self.handler(context)
+
+    async def _require_session(self, context: RequestContext) -> None:
+        may_write = not context.settings.defer_session_refresh
+        context.current = await sessions.find(context, may_write=may_write)
+        if context.current is None:
+            raise AuthError(401, "UNAUTHORIZED")
+        if self.session == "fresh" and not sessions.is_fresh(context, context.current):
+            raise AuthError(403, "SESSION_NOT_FRESH")
+
+
+class AuthRoute(Route):
+    """A path and one method. Another method is another path to Better Auth: 404, never 405."""
+
+    def __init__(self, method: str, path: str, endpoint: Endpoint) -> None:
+        super().__init__(path, endpoint, methods=[method], name=f"{method} {PREFIX}{path}")
+        self.methods = {method}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return (match, child_scope) if match is Match.FULL else (Match.NONE, {})
+
+
+def get(path: str, handler: Handler, **checks: Any) -> AuthRoute:
+    """A GET endpoint; ``checks`` are the fields of Endpoint."""
+    return AuthRoute("GET", path, Endpoint(path=path, handler=handler, **checks))
+
+
+def post(path: str, handler: Handler, **checks: Any) -> AuthRoute:
+    """A POST endpoint; ``checks`` are the fields of Endpoint."""
+    return AuthRoute("POST", path, Endpoint(path=path, handler=handler, **checks))
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """A path that no endpoint has; it counts for the rate limit like any other."""
+    services: Services = scope["app"].state.auth
+    request = Request(scope, receive)
+    try:
+        await services.rate_limiter.check(_client_ip(services, request), _path(request), GENERAL)
+        response = error_response(AuthError(404, bare=True))
+    except AuthError as error:
+        response = error_response(error)
+    await response(scope, receive, send)
+
+
+def _context(services: Services, request: Request) -> RequestContext:
+    headers = request.headers
+    path_params = request.path_params
+    return RequestContext(
+        services=services,
+        method=request.method,
+        headers=headers,
+        cookies=cookies.parse("; ".join(headers.getlist("cookie"))),
+        client_ip=_client_ip(services, request),
+        body=validation.UNDEFINED,
+        query=_query(request),
+        path_params={name: unquote(value) for name, value in path_params.items()},
+    )
+
+
+def _client_ip(services: Services, request: Request) -> str | None:
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return client_ip(forwarded, services.settings.trusted_proxies)
+
+
+def _path(request: Request) -> str:
+    """The path below the prefix, still percent-encoded."""
+    path: str = request.scope["path"]
+    return path.removeprefix(PREFIX)
+
+
+def _finish(context: RequestContext, response: Response) -> None:
+    """Add the headers and cookies of the context to the response."""
+    if context.response_headers:
+        response.headers.update(context.response_headers)
+    for line in context.response_cookies:
+        response.headers.append("set-cookie", line)
+    if context.response_cookies:
+        _expose_token(context, response)
+
+
+def _expose_token(context: RequestContext, response: Response) -> None:
+    """Give a bearer client its copy of a session cookie that was set."""
+    start = f"{context.services.cookies.session_token}="
+    line = next((c for c in reversed(context.response_cookies) if c.startswith(start)), None)
+    if line is None:
+        return
+    value = line.removeprefix(start).partition(";")[0]
+    if value and "Max-Age=0" not in line:
+        response.headers["set-auth-token"] = unquote(value)
+        response.headers["access-control-expose-headers"] = "set-auth-token"
+
+
+def _check_origin(services: Services, request: Request) -> None:
+    origin = request.headers.get("origin") or request.headers.get("referer")
+    if origin == "null" and request.headers.get("sec-fetch-site") == "same-origin":
+        origin = services.origins.own
+    if not origin or origin == "null":
+        raise AuthError(403, "MISSING_OR_NULL_ORIGIN")
+    if not services.origins.trusts(origin):
+        raise AuthError(403, "INVALID_ORIGIN")
+
+
+def _check_login_csrf(services: Services, request: Request) -> None:
+    """Refuse a sign-in that the form of another site sent, and so without our cookies."""
+    headers = request.headers
+    site, mode, dest = (headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest"))
+    if site or mode or dest:
+        if site == "cross-site" and mode == "navigate":
+            raise AuthError(403, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED")
+        _check_origin(services, request)
+    elif headers.get("origin") or headers.get("referer"):
+        _check_origin(services, request)
+
+
+def _check_urls(context: RequestContext) -> None:
+    """Refuse addresses in the body that lead off the trusted origins."""
+    for name, code in _URLS:
+        url = context.body_field(name)
+        if name == "callbackURL" and url in _FALSY:
+            url = context.query.get(name)
+        if url in _FALSY:
+            continue
+        if not isinstance(url, str):
+            label = "redirectURL" if name == "redirectTo" else name
+            raise AuthError(400, message=f"Invalid {label}: expected a string")
+        if not context.services.origins.trusts(url, relative=True):
+            raise AuthError(403, code)
+
+
+_FALSY: Final = (None, "", False, 0)
+"""What JavaScript takes for false."""
+
+
+async def _body(request: Request, *, accepts_form: bool) -> Any:
+    """The decoded body, or UNDEFINED without one.
+
+    Raises AuthError: 415 for another media type, 400 for malformed JSON.
+    """
+    content_type = request.headers.get("content-type")
+    is_empty = request.headers.get("content-length", "0") == "0"
+    if not content_type or (is_empty and "transfer-encoding" not in request.headers):
+        return validation.UNDEFINED
+    body = await request.body()
+    allowed = (_FORM, _JSON) if accepts_form else (_JSON,)
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in allowed:
+        raise AuthError(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f'Content-Type "{content_type}" is not allowed. Allowed types: {", ".join(allowed)}',
+        )
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+    if media_type == _FORM:
+        return dict(parse_qsl(text, keep_blank_values=True))
+    try:
+        return _without_surrogates(json.loads(text, parse_constant=_refuse_constant))
+    except (ValueError, RecursionError):
+        raise AuthError(400, "BAD_REQUEST", "Invalid JSON in request body") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    """NaN and the infinities, which Python's decoder takes and JSON does not have."""
+    raise ValueError(name)
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Lone surrogates, which JSON can carry and no database stores, as U+FFFD."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(n): _without_surrogates(item) for n, item in value.items()}
+    return value
+
+
+def _query(request: Request) -> dict[str, Any]:
+    """The query; a name given twice becomes a list, which no check accepts."""
+    query_string: bytes = request.scope["query_string"]
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        before = found.get(name)
+        if before is None:
+            found[name] = value
+        else:
+            found[name] = [*(before if isinstance(before, list) else [before]), value]
+    return found

@@ -1,0 +1,76 @@
+"""Sessions by their tokens: lookups that come while a query runs share the next one.
+
+The DataLoader idiom without its cache. A lookup never joins a query that was already sent, so it
+sees whatever was committed before it began: a session whose revocation was acknowledged is refused
+by the next request. Nothing is kept.
+"""
+
+import asyncio
+from typing import Final
+
+from app.database import Database
+from app.statements import sessions
+from app.statements.sessions import UserSession
+
+MAX_BATCH: Final = 500
+"""Tokens in one query."""
+MAX_BATCH_WAIT: Final = 0.05
+"""Seconds that lookups wait for the query before theirs; then the two run side by side."""
+
+Lookup = tuple[str, asyncio.Future[UserSession | None]]
+
+
+class SessionLoader:
+    """Loads sessions with their users. Raises what Database.fetch raises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pending: list[Lookup] = []
+        self._newest: asyncio.Task[None] | None = None
+
+    async def load(self, token: str) -> UserSession | None:
+        """The session of a token, expired or not, with its user."""
+        if not token.isascii() or "\0" in token:
+            return None  # no row has it, and it would spoil the query for the others
+        found: asyncio.Future[UserSession | None] = asyncio.get_running_loop().create_future()
+        self._pending.append((token, found))
+        if self._newest is None:
+            self._start_query()
+        return await found
+
+    def _start_query(self) -> None:
+        self._newest = asyncio.create_task(self._query())
+
+    async def _query(self) -> None:
+        batch = self._take_batch()
+        this = asyncio.current_task()
+        timer = asyncio.get_running_loop().call_later(MAX_BATCH_WAIT, self._start_next, this)
+        by_token, failure = {}, None
+        try:
+            rows = await self._database.fetch(sessions.find, list({token for token, _ in batch}))
+            by_token = {row.session.token: row for row in rows}
+        except Exception as error:  # noqa: BLE001 - raised by each load
+            failure = error
+        finally:
+            timer.cancel()
+            self._start_next(this)  # first, so that the next query is sent before these go on
+        for token, found in batch:
+            if found.done():  # its request was cancelled
+                continue
+            if failure is None:
+                found.set_result(by_token.get(token))
+            else:
+                found.set_exception(failure)
+
+    def _take_batch(self) -> list[Lookup]:
+        # Three quarters of those who wait. All of them would soon come in lockstep, and service
+        # and database would work in turns instead of side by side.
+        size = min(len(self._pending) - len(self._pending) // 4, MAX_BATCH)
+        batch, self._pending = self._pending[:size], self._pending[size:]
+        return batch
+
+    def _start_next(self, before: asyncio.Task[None] | None) -> None:
+        if before is self._newest:
+            self._newest = None
+            if self._pending:
+                self._start_query()

@@ -1,0 +1,25 @@
+"""Errors outside of the two APIs, as JSON: ``{code, message, details, hint}``.
+
+The shape is PostgREST's; Better Auth's clients read ``code`` and ``message`` from it.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+RETRY_AFTER: Final = {"retry-after": "1"}
+
+
+def error_response(
+    status: int,
+    code: str,
+    message: str,
+    details: str | None = None,
+    hint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    error = {"code": code, "details": details, "hint": hint, "message": message}
+    content_type = {"content-type": "application/json; charset=utf-8"}
+    return Response(msgspec.json.encode(error), status, {**content_type, **(headers or {})})
