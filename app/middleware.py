@@ -77,13 +77,15 @@ class RequestMiddleware:
                 ]
             await send(message)
 
-        deadline = asyncio.timeout(self.timeout)
+        # what asyncio.timeout does, without its context manager: a tenth of a quick request
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        deadline = loop.call_later(self.timeout, task.cancel) if task else None
         try:
-            async with deadline:
-                await self.app(scope, self._limited(scope, receive), send_with_id)
-        except TimeoutError:
-            if not deadline.expired() or status:
+            await self.app(scope, self._limited(scope, receive), send_with_id)
+        except asyncio.CancelledError:
+            if deadline is None or task is None or loop.time() < deadline.when() or status:
                 raise
+            task.uncancel()
             message = f"No answer within {self.timeout:g} s"
             response = error_response(503, "503", message, headers=RETRY_AFTER)
             await response(scope, receive, send_with_id)
@@ -93,6 +95,8 @@ class RequestMiddleware:
             status = status or 500  # of the response that Starlette makes of it
             raise
         finally:
+            if deadline is not None:
+                deadline.cancel()
             _record(method, path, status, perf_counter() - started, state)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:

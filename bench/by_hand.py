@@ -1,4 +1,4 @@
-"""The same work by hand: what Gatepost's doors are measured against.
+"""The same work by hand: what Gatepost's APIs are measured against.
 
 A bare ASGI application under the same uvicorn, without middleware, router, log, metrics, limits or
 deadlines. Its connections are held, and every request is one prepared statement. Cookies are
@@ -15,12 +15,14 @@ from urllib.parse import parse_qs
 import asyncpg
 import msgspec
 
-from app.auth import cookies, wire
+from app.auth import cookies, serializers
 from app.auth.cookies import Signer
 from app.schema import sessions, users
+from app.statements.sessions import find
 
 CONNECTIONS: Final = 10
 
+_user_session: Final[Any] = find.row
 _user: Final = ", ".join(users.columns)
 _new: Final = msgspec.json.Decoder(list[dict[str, Any]])
 STATEMENTS: Final = {
@@ -74,8 +76,10 @@ class ByHand:
     async def _session(self, cookie: bytes) -> bytes:
         jar = cookies.parse(cookie.decode("latin-1"))
         token = self._signer.verify(jar["better-auth.session_token"])
-        row = await self._row("session", token)
-        return msgspec.json.encode({"session": wire.session(row), "user": wire.user(row, "user.")})
+        found = _user_session(*await self._row("session", token))
+        return msgspec.json.encode(
+            {"session": serializers.session(found.session), "user": serializers.user(found.user)}
+        )
 
     async def _insert(self, message: Any) -> bytes:
         (row,) = _new.decode(message["body"])
