@@ -17,6 +17,7 @@ from app.auth.door import AuthDoor
 from app.auth.plain import RAW_PATH as GET_SESSION
 from app.callbacks import Done, GiveUp
 from app.database import Database
+from app.errors import SettingsError
 from app.http.answer import Answer, collected
 from app.http.errors import router_refusal
 from app.http.log import configure_logging
@@ -26,7 +27,7 @@ from app.operations.health import Health
 from app.operations.purge import purging
 from app.rest.door import RestDoor
 from app.rest.exchange import PREFIX as REST
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 
 
 def create_app(settings: Settings) -> Starlette:

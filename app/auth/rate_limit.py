@@ -14,7 +14,7 @@ from typing import Final
 
 from app.auth.errors import AuthError
 from app.database import Database
-from app.settings import RateLimit
+from app.settings import RateLimitMode
 from app.statements import rate_limits
 
 _KEPT: Final = 50_000
@@ -53,7 +53,7 @@ class TooManyRequestsError(AuthError):
 class RateLimiter:
     """Counts requests by ``address|path``."""
 
-    def __init__(self, mode: RateLimit, database: Database) -> None:
+    def __init__(self, mode: RateLimitMode, database: Database) -> None:
         self._mode = mode
         self._database = database
         # In generations, as long as the longest window: what was not asked for during all of one

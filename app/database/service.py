@@ -65,7 +65,7 @@ class Database:
 
     async def _connect(self) -> Any:
         settings = self._settings
-        kept = 0 if settings.pooled else _KEPT
+        kept = 0 if settings.behind_pooler else _KEPT
         connection = await asyncpg.connect(
             settings.database_url,
             statement_cache_size=kept,
