@@ -22,6 +22,7 @@ from dotenv import load_dotenv
 
 from app import statements as statements_
 from app.database import DatabaseUnavailableError, explain
+from app.errors import SettingsError
 from app.operations import doctor, migrations
 from app.operations.dbmate import DbmateError
 from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -29,7 +30,7 @@ from app.operations.migrate import BusyError, MigrationError, Patience, Status, 
 from app.operations.migrate import status as migration_status
 from app.operations.purge import PurgeBusyError, purge_now
 from app.server import ListenError, address, end_on_signals, leave, listening, run
-from app.settings import MailSettings, Settings, SettingsError
+from app.settings import MailSettings, Settings
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = PROJECT / ".gatepost"

@@ -15,9 +15,10 @@ from typing import Final, NoReturn
 
 import uvicorn
 
+from app.errors import SettingsError
 from app.http.protocol import WholeAnswerProtocol
 from app.main import create_app
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 
 _GRACE: Final = 10  # seconds that requests under way have to end
 

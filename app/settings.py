@@ -1,28 +1,37 @@
-"""The settings: the environment, read once into one frozen Settings.
+"""The settings: one field for each, which declares its variable, form, default and meaning.
 
-A bad value raises SettingsError, whose text is one line that names the setting and never its
-value, for the value may be a secret.
+They are read once, at the start. `make docs` writes the tables of docs/OPERATIONS.md from these
+fields and the docstrings of their classes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final, Literal, TypeVar, cast, get_args
-from urllib.parse import urlsplit
+from typing import Final, Literal, cast, get_args
 
-Scope = Literal["read", "write", "secrets"]
-RateLimit = Literal["database", "memory", "off"]
-Network = IPv4Network | IPv6Network
-Word = TypeVar("Word", bound=str)
+from app.environment import (
+    BOOLEAN,
+    ORIGIN,
+    POSTGRES_URL,
+    SECONDS,
+    SMTP_URL,
+    Network,
+    integer,
+    network_list,
+    one_of,
+    origin_list,
+    parser,
+    read,
+    secret_list,
+    setting,
+    text,
+)
+from app.errors import SettingsError
+
+KeyScope = Literal["read", "write", "secrets"]
+RateLimitMode = Literal["database", "memory", "off"]
+SCOPES: Final[frozenset[KeyScope]] = frozenset(get_args(KeyScope))
 _MAX_AGE: Final = 400 * 24 * 3600  # what browsers keep a cookie for
-_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]*)(:[0-9]{1,5})?"
-_HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
-SCOPES: Final[frozenset[str]] = frozenset(("read", "write", "secrets"))
-
-
-class SettingsError(Exception):
-    """A setting is missing or not of its form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,302 +40,195 @@ class ServiceKey:
 
     name: str
     sha256: str = field(repr=False)
-    scopes: frozenset[Scope]
+    scopes: frozenset[KeyScope]
+
+
+@parser("`name:sha256-hex:scope+scope`, comma-separated; scopes `read`, `write`, `secrets`")
+def _service_keys(name: str, text: str) -> tuple[ServiceKey, ...]:
+    keys: dict[str, ServiceKey] = {}
+    for position, entry in enumerate(text.split(","), 1):
+        if not entry.strip():
+            continue
+        match = re.fullmatch(r"([A-Za-z0-9_.-]{1,63}):([0-9a-fA-F]{64}):([a-z+]+)", entry.strip())
+        if match is None:
+            raise SettingsError(f"{name}: entry {position} is not name:sha256-hex:scope+scope")
+        key, digest, scopes = match[1], match[2].lower(), frozenset(match[3].split("+"))
+        if not scopes <= SCOPES:
+            known = ", ".join(sorted(SCOPES))
+            raise SettingsError(f"{name}: key {key} has an unknown scope (known: {known})")
+        if key in keys:
+            raise SettingsError(f"{name}: two keys are called {key}")
+        keys[key] = ServiceKey(key, digest, cast("frozenset[KeyScope]", scopes))
+    return tuple(keys.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailSettings:
-    """Where mails go: to a server, to a file, or (neither set) nowhere."""
+    """Mail. The auth API sends none unless ``MAIL_URL``, ``MAIL_FILE`` or ``MAIL_PRINT`` is set."""
 
-    url: str | None = field(default=None, repr=False)
-    """``smtp://user:password@host:587`` (STARTTLS when offered) or ``smtps://…:465``."""
-    sender: str = "Gatepost <no-reply@localhost>"
-    file: str | None = None
-    printed: bool = False
-    """Each mail's link on standard output, for development."""
+    # fmt: off
+    url: str | None = setting("MAIL_URL", SMTP_URL, default=None, secret=True,
+        doc="The mail server: `smtp` uses STARTTLS when offered, `smtps` (port 465) always TLS.")
+    sender: str = setting(
+        "MAIL_FROM", text("a mail address", r"[^@\r\n]+@[^@\r\n]+"),
+        default="Gatepost <no-reply@localhost>",
+        doc="The sender; required with `MAIL_URL`.")
+    file: str | None = setting("MAIL_FILE", text("a path"), default=None,
+        doc="A file that gets each mail as a line of JSON: kind, email, userId, url, token.")
+    printed: bool = setting("MAIL_PRINT", BOOLEAN, default=False,
+        doc="Print the link of each mail on standard output, for development.")
+    # fmt: on
 
     @property
     def possible(self) -> bool:
         return self.url is not None or self.file is not None or self.printed
 
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "MailSettings":
+        values = read(cls, environment)
+        if "url" in values and "sender" not in values:
+            raise SettingsError("MAIL_FROM is not set: mails need a sender")
+        return cls(**values)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuthSettings:
-    """What the auth door takes from outside. Durations are whole seconds."""
+    """The auth API. It is on when ``GATEPOST_SECRET`` and ``GATEPOST_BASE_URL`` are set.
 
-    secrets: tuple[str, ...] = field(repr=False)
-    """The first signs, all verify."""
-    base_url: str
-    trusted_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[Network, ...] = ()
-    rate_limit: RateLimit = "database"
-    session_expires_in: int = 7 * 24 * 3600
-    session_update_age: int = 24 * 3600
-    session_fresh_age: int = 24 * 3600
-    defer_session_refresh: bool = False
-    require_email_verification: bool = False
-    auto_sign_in: bool = True
-    send_verification_on_sign_up: bool = False
-    auto_sign_in_after_verification: bool = False
-    revoke_sessions_on_password_reset: bool = False
-    delete_user: bool = False
-    delete_user_by_mail: bool = False
-    change_email: bool = False
-    change_email_without_verification: bool = False
-    secure_cookies: bool = False
-    cookie_prefix: str = "better-auth"
-    cookie_domain: str | None = None
+    Durations are in seconds.
+    """
+
+    # fmt: off
+    secrets: tuple[str, ...] = setting("GATEPOST_SECRET", secret_list, secret=True,
+        doc="Signs cookies and mail tokens: the first secret signs, all verify, "
+            "and a Better Auth server on the same tables has the same ones.")
+    base_url: str = setting("GATEPOST_BASE_URL", ORIGIN,
+        doc="The public origin of the service: it is trusted, and links in mails begin with it.")
+    trusted_origins: tuple[str, ...] = setting("GATEPOST_TRUSTED_ORIGINS", origin_list, default=(),
+        doc="Other origins that may send requests, and that redirects may lead to.")
+    trusted_proxies: tuple[Network, ...] = setting(
+        "GATEPOST_TRUSTED_PROXIES", network_list, default=(),
+        doc="Proxies to skip in `X-Forwarded-For` when the client's address is read from it.")
+    rate_limit: RateLimitMode = setting(
+        "GATEPOST_RATE_LIMIT", one_of(*get_args(RateLimitMode)), default="database",
+        doc="Where requests are counted: across all processes, in each process, or not at all.")
+    session_expires_in: int = setting(
+        "GATEPOST_SESSION_EXPIRES_IN", integer(60, _MAX_AGE), default=7 * 24 * 3600,
+        doc="How long a session lives after its last refresh.")
+    session_update_age: int = setting(
+        "GATEPOST_SESSION_UPDATE_AGE", integer(0, _MAX_AGE), default=24 * 3600,
+        doc="How long after a refresh the next one is due.")
+    session_fresh_age: int = setting(
+        "GATEPOST_SESSION_FRESH_AGE", integer(0, _MAX_AGE), default=24 * 3600,
+        doc="How long after sign-in a session counts as fresh; 0: always.")
+    defer_session_refresh: bool = setting(
+        "GATEPOST_DEFER_SESSION_REFRESH", BOOLEAN, default=False,
+        doc="`GET /get-session` never writes, and the client refreshes with `POST`.")
+    require_email_verification: bool = setting(
+        "GATEPOST_REQUIRE_EMAIL_VERIFICATION", BOOLEAN, default=False,
+        doc="Refuse sign-in until the email address is verified.")
+    auto_sign_in: bool = setting("GATEPOST_AUTO_SIGN_IN", BOOLEAN, default=True,
+        doc="Sign users in when they sign up.")
+    send_verification_on_sign_up: bool = setting(
+        "GATEPOST_SEND_VERIFICATION_ON_SIGN_UP", BOOLEAN, default=False,
+        documented_default="as `GATEPOST_REQUIRE_EMAIL_VERIFICATION`",
+        doc="Send the verification mail when users sign up.")
+    auto_sign_in_after_verification: bool = setting(
+        "GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION", BOOLEAN, default=False,
+        doc="Sign users in when they follow the link of the verification mail.")
+    revoke_sessions_on_password_reset: bool = setting(
+        "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET", BOOLEAN, default=False,
+        doc="End all sessions of a user whose password is reset.")
+    delete_user: bool = setting("GATEPOST_DELETE_USER", BOOLEAN, default=False,
+        doc="Let users delete their own account.")
+    delete_user_by_mail: bool = setting("GATEPOST_DELETE_USER_BY_MAIL", BOOLEAN, default=False,
+        doc="Delete an account only when its user follows a mailed link.")
+    change_email: bool = setting("GATEPOST_CHANGE_EMAIL", BOOLEAN, default=False,
+        doc="Let users change their email address by following a link mailed to the new one.")
+    change_email_without_verification: bool = setting(
+        "GATEPOST_CHANGE_EMAIL_WITHOUT_VERIFICATION", BOOLEAN, default=False,
+        doc="Change an address that is not verified at once, without that link.")
+    secure_cookies: bool = setting(
+        "GATEPOST_SECURE_COOKIES", one_of("auto", "on", "off"), default=False,
+        documented_default="`auto`",
+        doc="Whether cookies are `Secure`; `auto`: when the base URL is https.")
+    cookie_prefix: str = setting(
+        "GATEPOST_COOKIE_PREFIX",
+        text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9_.-]{1,64}"),
+        default="better-auth",
+        doc="The first part of the names of the cookies.")
+    cookie_domain: str | None = setting(
+        "GATEPOST_COOKIE_DOMAIN", text("a domain", r"\.?[A-Za-z0-9.-]{1,253}"), default=None,
+        doc="The `Domain` of the cookies, to share them between subdomains.")
+    # fmt: on
     mail: MailSettings = MailSettings()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "AuthSettings | None":
         """None when neither GATEPOST_SECRET nor GATEPOST_BASE_URL is set."""
-        secrets = tuple(s for s in environment.get("GATEPOST_SECRET", "").split(",") if s)
-        base_url = environment.get("GATEPOST_BASE_URL", "").rstrip("/")
-        if not secrets and not base_url:
+        required = {"GATEPOST_SECRET": ",", "GATEPOST_BASE_URL": "/"}  # with what is not a value
+        missing = [name for name in required if not environment.get(name, "").strip(required[name])]
+        if len(missing) == len(required):
             return None
-        for name, value in (("GATEPOST_SECRET", secrets), ("GATEPOST_BASE_URL", base_url)):
-            if not value:
-                raise SettingsError(f"{name} is not set: the auth door needs it")
-        if any(len(secret) < 32 for secret in secrets):
-            raise SettingsError("GATEPOST_SECRET: each secret must have 32 characters or more")
-        if not re.fullmatch(r"https?://[^/?#@\s]+", base_url):
-            raise SettingsError(
-                "GATEPOST_BASE_URL is not an origin such as https://app.example.com"
-            )
-        verification = _boolean(environment, "GATEPOST_REQUIRE_EMAIL_VERIFICATION", False)
-        secure = {"auto": base_url.startswith("https:"), "on": True, "off": False}
-        return cls(
-            secrets=secrets,
-            base_url=base_url,
-            trusted_origins=_origins(environment),
-            trusted_proxies=_networks(environment),
-            rate_limit=_word(environment, "GATEPOST_RATE_LIMIT", get_args(RateLimit)),
-            session_expires_in=_integer(
-                environment, "GATEPOST_SESSION_EXPIRES_IN", cls.session_expires_in, 60, _MAX_AGE
-            ),
-            session_update_age=_integer(
-                environment, "GATEPOST_SESSION_UPDATE_AGE", cls.session_update_age, 0, _MAX_AGE
-            ),
-            session_fresh_age=_integer(
-                environment, "GATEPOST_SESSION_FRESH_AGE", cls.session_fresh_age, 0, _MAX_AGE
-            ),
-            defer_session_refresh=_boolean(environment, "GATEPOST_DEFER_SESSION_REFRESH", False),
-            require_email_verification=verification,
-            auto_sign_in=_boolean(environment, "GATEPOST_AUTO_SIGN_IN", True),
-            send_verification_on_sign_up=_boolean(
-                environment, "GATEPOST_SEND_VERIFICATION_ON_SIGN_UP", verification
-            ),
-            auto_sign_in_after_verification=_boolean(
-                environment, "GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION", False
-            ),
-            revoke_sessions_on_password_reset=_boolean(
-                environment, "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET", False
-            ),
-            delete_user=_boolean(environment, "GATEPOST_DELETE_USER", False),
-            delete_user_by_mail=_boolean(environment, "GATEPOST_DELETE_USER_BY_MAIL", False),
-            change_email=_boolean(environment, "GATEPOST_CHANGE_EMAIL", False),
-            change_email_without_verification=_boolean(
-                environment, "GATEPOST_CHANGE_EMAIL_WITHOUT_VERIFICATION", False
-            ),
-            secure_cookies=secure[
-                _word(environment, "GATEPOST_SECURE_COOKIES", ("auto", "on", "off"))
-            ],
-            cookie_prefix=_matching(
-                environment, "GATEPOST_COOKIE_PREFIX", r"[A-Za-z0-9_.-]{1,64}", "a plain word"
-            )
-            or cls.cookie_prefix,
-            cookie_domain=_matching(
-                environment, "GATEPOST_COOKIE_DOMAIN", r"\.?[A-Za-z0-9.-]{1,253}", "a domain"
-            ),
-            mail=_mail(environment),
-        )
+        if missing:
+            raise SettingsError(f"{missing[0]} is not set: the auth API needs it")
+        values = read(cls, environment)
+        verifies = values.get("require_email_verification", False)
+        values.setdefault("send_verification_on_sign_up", verifies)
+        secure = {"auto": values["base_url"].startswith("https:"), "on": True, "off": False}
+        values["secure_cookies"] = secure[values.get("secure_cookies", "auto")]
+        return cls(**values, mail=MailSettings.from_environment(environment))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything the service takes from outside. Durations are seconds, sizes are bytes."""
+    """The service and the REST API. Timeouts are in seconds, sizes in bytes."""
 
-    database_url: str = field(repr=False)
-    database_direct_url: str = field(repr=False)
-    service_keys: tuple[ServiceKey, ...] = ()
-    host: str = "127.0.0.1"
-    port: int = 8000
-    pool_size: int = 10
-    acquire_timeout: float = 5.0
-    query_timeout: float = 10.0
-    request_timeout: float = 30.0
-    max_rows: int = 1000
-    max_body: int = 10 * 1024 * 1024
-    purge_every: int = 3600
-    """Between two passes of the background purge; 0: off."""
-    auth: "AuthSettings | None" = None
-    """None: the auth door is closed."""
+    # fmt: off
+    database_url: str = setting("DATABASE_URL", POSTGRES_URL, secret=True,
+        doc="The database; several hosts, separated by commas, are allowed.")
+    database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
+        documented_default="as `DATABASE_URL`",
+        doc="The way to the database without a pooler, for migrations; when it differs, the "
+            "service keeps no prepared statements, which PgBouncer before 1.21 cannot handle.")
+    service_keys: tuple[ServiceKey, ...] = setting(
+        "GATEPOST_SERVICE_KEYS", _service_keys, default=(),
+        doc="The keys of the REST API and what each is allowed.")
+    host: str = setting("HOST", text("a host name or address"), default="127.0.0.1",
+        doc="The address to listen on.")
+    port: int = setting("PORT", integer(1, 65535), default=8000,
+        doc="The port to listen on.")
+    pool_size: int = setting("GATEPOST_POOL_SIZE", integer(1, 1000), default=10,
+        doc="Connections to the database that a process opens at most.")
+    acquire_timeout: float = setting("GATEPOST_ACQUIRE_TIMEOUT", SECONDS, default=5.0,
+        doc="How long a request waits for a connection.")
+    query_timeout: float = setting("GATEPOST_QUERY_TIMEOUT", SECONDS, default=10.0,
+        doc="How long a statement may run before it is cancelled on the server.")
+    request_timeout: float = setting("GATEPOST_REQUEST_TIMEOUT", SECONDS, default=30.0,
+        doc="How long a request may take in all.")
+    max_rows: int = setting("GATEPOST_MAX_ROWS", integer(1, 1_000_000), default=1000,
+        doc="Rows of a page at most, and of each relation embedded in a row.")
+    max_body: int = setting("GATEPOST_MAX_BODY", integer(1, 1 << 30), default=10 * 1024 * 1024,
+        doc="Size of a request's body at most.")
+    purge_every: int = setting("GATEPOST_PURGE_EVERY", integer(0, _MAX_AGE), default=3600,
+        doc="Seconds between two passes of [the purge](#the-purge) in the background; 0: none.")
+    # fmt: on
+    auth: AuthSettings | None = None
+    """None: the auth API is off."""
 
     @property
     def behind_pooler(self) -> bool:
-        """Whether a pooler stands before the database: prepared statements are not kept then."""
+        """Whether a pooler is between; prepared statements are not kept then."""
         return self.database_direct_url != self.database_url
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the settings; raises SettingsError for the first that is not right."""
-        url = _database_url(environment, "DATABASE_URL")
-        if url is None:
+        """Read the settings; raises SettingsError for the first that is wrong."""
+        if not environment.get("DATABASE_URL"):
             raise SettingsError(
                 "DATABASE_URL is not set: give the database's address, "
                 "or run 'make serve' for a database of its own"
             )
-        return cls(
-            database_url=url,
-            database_direct_url=_database_url(environment, "DATABASE_DIRECT_URL") or url,
-            service_keys=_service_keys(environment),
-            host=environment.get("HOST") or cls.host,
-            port=_integer(environment, "PORT", cls.port, 1, 65535),
-            pool_size=_integer(environment, "GATEPOST_POOL_SIZE", cls.pool_size, 1, 1000),
-            acquire_timeout=_seconds(environment, "GATEPOST_ACQUIRE_TIMEOUT", cls.acquire_timeout),
-            query_timeout=_seconds(environment, "GATEPOST_QUERY_TIMEOUT", cls.query_timeout),
-            request_timeout=_seconds(environment, "GATEPOST_REQUEST_TIMEOUT", cls.request_timeout),
-            max_rows=_integer(environment, "GATEPOST_MAX_ROWS", cls.max_rows, 1, 1_000_000),
-            max_body=_integer(environment, "GATEPOST_MAX_BODY", cls.max_body, 1, 1 << 30),
-            purge_every=_integer(environment, "GATEPOST_PURGE_EVERY", cls.purge_every, 0, _MAX_AGE),
-            auth=AuthSettings.from_environment(environment),
-        )
-
-
-def _database_url(environment: Mapping[str, str], name: str) -> str | None:
-    url = environment.get(name)
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("postgres", "postgresql")
-        good = good and _HOSTS.fullmatch(parts.netloc.rpartition("@")[2]) is not None
-    except ValueError:
-        good = False
-    if not good:
-        raise SettingsError(
-            f"{name} is not a PostgreSQL address (postgres://user:password@host/database; "
-            "signs in a password are percent-encoded)"
-        )
-    return url
-
-
-def _integer(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = environment.get(name)
-    if not text:
-        return default
-    if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}")
-    return int(text)
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name)
-    if not text:
-        return default
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not float(text) > 0:
-        raise SettingsError(f"{name} must be a number of seconds above 0")
-    return float(text)
-
-
-def _boolean(environment: Mapping[str, str], name: str, default: bool) -> bool:
-    text = environment.get(name)
-    if not text:
-        return default
-    if text not in ("true", "false"):
-        raise SettingsError(f"{name} must be true or false")
-    return text == "true"
-
-
-def _word(environment: Mapping[str, str], name: str, words: Sequence[Word]) -> Word:
-    """One of ``words``, the first when it is not set."""
-    text = environment.get(name) or words[0]
-    for word in words:
-        if word == text:
-            return word
-    raise SettingsError(f"{name} must be one of {', '.join(words)}")
-
-
-def _matching(environment: Mapping[str, str], name: str, pattern: str, what: str) -> str | None:
-    text = environment.get(name)
-    if not text:
-        return None
-    if not re.fullmatch(pattern, text):
-        raise SettingsError(f"{name} must be {what}")
-    return text
-
-
-def _list(environment: Mapping[str, str], name: str) -> list[str]:
-    return [part.strip() for part in environment.get(name, "").split(",") if part.strip()]
-
-
-def _origins(environment: Mapping[str, str]) -> tuple[str, ...]:
-    entries = _list(environment, "GATEPOST_TRUSTED_ORIGINS")
-    for entry in entries:
-        if not re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*://)?[^\s/]*(/[^\s?#]*)?", entry):
-            raise SettingsError(f"GATEPOST_TRUSTED_ORIGINS: {entry!r} is not an origin")
-        if "*" not in entry and "?" not in entry and "://" not in entry:
-            raise SettingsError(
-                f"GATEPOST_TRUSTED_ORIGINS: {entry!r} lacks its scheme, such as https://"
-            )
-    return tuple(entries)
-
-
-def _networks(environment: Mapping[str, str]) -> tuple[Network, ...]:
-    found = []
-    for entry in _list(environment, "GATEPOST_TRUSTED_PROXIES"):
-        try:
-            found.append(ip_network(entry, strict=False))
-        except ValueError:
-            raise SettingsError(
-                f"GATEPOST_TRUSTED_PROXIES: {entry!r} is not an address or network"
-            ) from None
-    return tuple(found)
-
-
-def _mail(environment: Mapping[str, str]) -> MailSettings:
-    url = environment.get("MAIL_URL") or None
-    if url is not None:
-        try:
-            parts = urlsplit(url)
-            good = parts.scheme in ("smtp", "smtps") and bool(parts.hostname)
-            good = good and (parts.port is None or parts.port > 0)
-        except ValueError:
-            good = False
-        if not good:
-            raise SettingsError("MAIL_URL is not a mail server (smtp://user:password@host:587)")
-        if not environment.get("MAIL_FROM"):
-            raise SettingsError("MAIL_FROM is not set: mails need a sender")
-    sender = environment.get("MAIL_FROM") or MailSettings.sender
-    if not re.fullmatch(r"[^@\r\n]+@[^@\r\n]+", sender):
-        raise SettingsError("MAIL_FROM is not an address")
-    return MailSettings(
-        url=url,
-        sender=sender,
-        file=environment.get("MAIL_FILE") or None,
-        printed=_boolean(environment, "MAIL_PRINT", False),
-    )
-
-
-def _service_keys(environment: Mapping[str, str]) -> tuple[ServiceKey, ...]:
-    keys: list[ServiceKey] = []
-    for position, part in enumerate(environment.get("GATEPOST_SERVICE_KEYS", "").split(","), 1):
-        if not part.strip():
-            continue
-        match = re.fullmatch(r"([A-Za-z0-9_.-]{1,63}):([0-9a-fA-F]{64}):([a-z+]+)", part.strip())
-        if match is None:
-            raise SettingsError(
-                f"GATEPOST_SERVICE_KEYS: entry {position} is not name:sha256-hex:scope+scope"
-            )
-        name, digest, scopes = match.groups()
-        if not SCOPES.issuperset(scopes.split("+")):
-            raise SettingsError(
-                f"GATEPOST_SERVICE_KEYS: key {name} has an unknown scope "
-                f"(known: {', '.join(sorted(SCOPES))})"
-            )
-        if any(key.name == name for key in keys):
-            raise SettingsError(f"GATEPOST_SERVICE_KEYS: two keys are called {name}")
-        scope_set = frozenset(cast("list[Scope]", scopes.split("+")))
-        keys.append(ServiceKey(name, digest.lower(), scope_set))
-    return tuple(keys)
+        values = read(cls, environment)
+        values.setdefault("database_direct_url", values["database_url"])
+        return cls(**values, auth=AuthSettings.from_environment(environment))

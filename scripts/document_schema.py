@@ -1,7 +1,6 @@
 """Write docs/SCHEMA.md (the part between its marks) and docs/schema.svg from the live catalogue."""
 
 import re
-import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,11 +9,11 @@ from app.database import Direct
 from app.operations import catalogue, dbmate
 from app.operations.catalogue import Entry
 from app.operations.embedded import scratch
+from scripts.generated import grid, with_part
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE = DOCS / "SCHEMA.md", DOCS / "schema.svg"
 BEGIN = "<!-- from here to the next mark: written by 'make docs' from the catalogue -->\n"
-END = "<!-- end -->\n"
 
 
 class Table:
@@ -115,13 +114,6 @@ def section(table: Table) -> str:
     )  # fmt: skip
 
 
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 # The picture: one box a table, those that refer to others right of them.
 CHAR, ROW, PAD, GAP = 7.9, 22, 12, 110  # pixels; a letter of 13 px monospace is some 7.8 wide
 
@@ -217,11 +209,7 @@ def edge(
 
 def documents(entries: Sequence[Entry]) -> dict[Path, str]:
     """The files as they should be."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{PAGE.name} has lost a mark of the generated part")
-    return {PAGE: f"{before}{begin}\n{page(entries)}\n{end}{after}", PICTURE: picture(entries)}
+    return {PAGE: with_part(PAGE, BEGIN, page(entries)), PICTURE: picture(entries)}
 
 
 if __name__ == "__main__":

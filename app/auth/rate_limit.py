@@ -14,7 +14,7 @@ from typing import Final
 
 from app.database import Database
 from app.errors import TooManyRequestsError
-from app.settings import RateLimit
+from app.settings import RateLimitMode
 from app.statements import rate_limits
 
 _MAX_KEYS: Final = 50_000
@@ -43,7 +43,7 @@ _GENERATION: Final = 60_000
 class RateLimiter:
     """Counts requests by ``address|path``."""
 
-    def __init__(self, mode: RateLimit, database: Database) -> None:
+    def __init__(self, mode: RateLimitMode, database: Database) -> None:
         self._mode = mode
         self._database = database
         # Two generations: a key that was not used for a whole window would start again at zero, so

@@ -78,10 +78,10 @@ def pooler(settings: Settings, service: Direct) -> tuple[str, str]:
     """Migrations need the server itself, and the service has to know of a pooler."""
     if service.is_server:
         text = "none before DATABASE_URL"
-        if settings.pooled:
+        if settings.behind_pooler:
             text += "; without DATABASE_DIRECT_URL prepared statements would be kept"
         return "ok", text
-    if not settings.pooled:
+    if not settings.behind_pooler:
         return "fail", "before DATABASE_URL: give the server's own address in DATABASE_DIRECT_URL"
     with Direct(settings.database_direct_url) as direct:
         if not direct.is_server:

@@ -6,7 +6,7 @@ A key is known by its SHA-256 alone. It comes as ``Authorization: Bearer KEY`` o
 from hashlib import sha256
 
 from app.rest.errors import RestError
-from app.settings import Scope, ServiceKey
+from app.settings import KeyScope, ServiceKey
 
 
 class Keys:
@@ -40,7 +40,7 @@ class Keys:
         return key
 
 
-def require(key: ServiceKey, scope: Scope, relation: str) -> None:
+def require(key: ServiceKey, scope: KeyScope, relation: str) -> None:
     """Raises RestError: 403 when the key lacks the scope."""
     if scope not in key.scopes:
         raise RestError(

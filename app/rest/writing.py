@@ -17,13 +17,13 @@ from app.rest.media import Rows
 from app.rest.plan import Output, Plan
 from app.rest.tree import Condition, Request, Value
 from app.rest.values import from_json
-from app.settings import Scope
+from app.settings import KeyScope
 
 
 class _Write(Exchange):
     """What the writing methods share: the body's rows, and the end of the exchange."""
 
-    scopes: ClassVar[tuple[Scope, ...]] = ("write", "read")
+    scopes: ClassVar[tuple[KeyScope, ...]] = ("write", "read")
 
     def __init__(self, max_rows: int, asked: Asked, parsed: Request) -> None:
         for scope in self.scopes:

@@ -1,11 +1,12 @@
-"""The settings of the auth door."""
+"""The settings of the auth API."""
 
 from dataclasses import fields
 from ipaddress import ip_network
 
 import pytest
 
-from app.settings import AuthSettings, MailSettings, SettingsError
+from app.errors import SettingsError
+from app.settings import AuthSettings, MailSettings
 
 SECRET = "hunter2-" * 4
 BASE = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": "https://app.example.com"}
@@ -66,7 +67,7 @@ def test_the_table_above_has_every_field() -> None:
     assert covered == {field.name for field in fields(AuthSettings)}
 
 
-def test_without_a_secret_and_an_address_the_door_is_closed() -> None:
+def test_auth_api_is_off_without_secret_and_base_url() -> None:
     assert AuthSettings.from_environment({}) is None
     for name in BASE:
         with pytest.raises(SettingsError, match=f"^{name} is not set"):
@@ -82,7 +83,7 @@ def test_secrets_rotate_and_are_never_shown() -> None:
     assert "hunter2" not in repr(mail)
 
 
-def test_https_makes_cookies_secure_unless_told_otherwise() -> None:
+def test_cookies_are_secure_by_default_with_https() -> None:
     plain = {"GATEPOST_BASE_URL": "http://127.0.0.1:8000"}
     assert read().secure_cookies
     assert not read(**plain).secure_cookies

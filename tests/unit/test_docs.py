@@ -1,9 +1,16 @@
 """The pages say what the code does."""
 
+import inspect
 import re
+from dataclasses import dataclass, fields
+from typing import Any
 
+import pytest
+
+from app.environment import BOOLEAN, SECONDS, declared, integer, setting, text
 from app.rest import grammar
-from app.settings import SCOPES, Settings
+from app.settings import SCOPES
+from scripts.document_settings import PAGE, document, groups, held, section
 from tests.support import ROOT
 
 
@@ -11,27 +18,69 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text()
 
 
-def test_every_setting_is_documented_and_no_other() -> None:
-    code = (ROOT / "app" / "settings.py").read_text()
-    read = set(re.findall(r'"((?:GATEPOST_|DATABASE_|MAIL_)[A-Z_]+|HOST|PORT)"', code))
-    rows = [line for line in page("OPERATIONS.md").splitlines() if line.startswith("| `")]
-    documented = {name for row in rows for name in re.findall(r"`([A-Z_]{4,})`", row.split("|")[1])}
-    assert read == documented
-    assert len(read) > 8
+def undocumented(cls: Any) -> list[str]:
+    """The fields that say nothing of what they are: neither a documented setting nor a group."""
+    documented = {
+        name
+        for name, setting in declared(cls).items()
+        if setting.parser.form and re.fullmatch(r"[A-Z`].*\.", setting.doc)
+    }
+    return [item.name for item in fields(cls) if item.name not in documented | {*held(cls)}]
 
 
-def test_defaults_are_the_documented_ones() -> None:
-    text = page("OPERATIONS.md")
-    for name, value in (
-        ("GATEPOST_POOL_SIZE", Settings.pool_size),
-        ("GATEPOST_ACQUIRE_TIMEOUT", Settings.acquire_timeout),
-        ("GATEPOST_QUERY_TIMEOUT", Settings.query_timeout),
-        ("GATEPOST_REQUEST_TIMEOUT", Settings.request_timeout),
-        ("GATEPOST_MAX_ROWS", Settings.max_rows),
-        ("GATEPOST_MAX_BODY", Settings.max_body),
-        ("GATEPOST_PURGE_EVERY", Settings.purge_every),
-    ):
-        assert f"| `{name}` | {value:g} |" in text or f"| `{name}` | {value} |" in text
+@pytest.mark.parametrize("cls", groups())
+def test_every_setting_has_a_meaning(cls: Any) -> None:
+    assert declared(cls)
+    assert undocumented(cls) == []
+    assert inspect.getdoc(cls)
+
+
+@dataclass
+class Example:
+    """An example."""
+
+    required: str = setting("EXAMPLE_REQUIRED", text("a word"), doc="It has no default.")
+    silent: int = setting("EXAMPLE_SILENT", integer(1, 2), doc="", default=1)
+    plain: int = 1
+    flag: bool = setting("EXAMPLE_FLAG", BOOLEAN, doc="It is on.", default=True)
+    wait: float = setting("EXAMPLE_WAIT", SECONDS, doc="It lasts.", default=2.0)
+    absent: str | None = setting("EXAMPLE_ABSENT", text("a word"), doc="It is.", default=None)
+    other: int = setting(
+        "EXAMPLE_OTHER",
+        integer(3, 4),
+        doc="It depends.",
+        default=3,
+        documented_default="as `EXAMPLE_FLAG`",
+    )
+
+
+def test_field_without_meaning_is_found() -> None:
+    assert undocumented(Example) == ["silent", "plain"]
+
+
+def test_settings_table_shows_form_default_and_meaning() -> None:
+    table = """\
+An example.
+
+| setting | value | default | meaning |
+| --- | --- | --- | --- |
+| `EXAMPLE_REQUIRED` | a word | required | It has no default. |
+| `EXAMPLE_SILENT` | a whole number from 1 to 2 | `1` |  |
+| `EXAMPLE_FLAG` | true or false | `true` | It is on. |
+| `EXAMPLE_WAIT` | a number of seconds above 0 | `2` | It lasts. |
+| `EXAMPLE_ABSENT` | a word | none | It is. |
+| `EXAMPLE_OTHER` | a whole number from 3 to 4 | as `EXAMPLE_FLAG` | It depends. |
+"""
+    assert section(Example) == table
+
+
+def test_settings_tables_are_up_to_date() -> None:
+    assert PAGE.read_text() == document(), f"{PAGE.name} is behind: make docs"
+
+
+def test_every_environment_variable_is_declared_once() -> None:
+    names = [setting.name for cls in groups() for setting in declared(cls).values()]
+    assert len(names) == len(set(names)) > 8
 
 
 def test_every_operator_scope_and_error_code_is_documented() -> None:

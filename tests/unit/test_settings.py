@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.settings import SCOPES, ServiceKey, Settings, SettingsError
+from app.errors import SettingsError
+from app.settings import SCOPES, ServiceKey, Settings
 
 URL = "postgres://gatepost:hunter2@db.example.com/gatepost"
 DIGEST = "0123456789abcdef" * 4
@@ -134,10 +135,10 @@ def test_several_hosts_sockets_and_ipv6_are_addresses(url: str) -> None:
     assert read(DATABASE_URL=url).database_url == url
 
 
-def test_a_pooler_is_told_by_a_direct_address_of_its_own() -> None:
-    assert not read().pooled
-    assert not read(DATABASE_DIRECT_URL=URL).pooled
-    assert read(DATABASE_DIRECT_URL="postgres://direct/db").pooled
+def test_service_is_behind_pooler_when_direct_url_differs() -> None:
+    assert not read().behind_pooler
+    assert not read(DATABASE_DIRECT_URL=URL).behind_pooler
+    assert read(DATABASE_DIRECT_URL="postgres://direct/db").behind_pooler
 
 
 def test_service_keys() -> None:

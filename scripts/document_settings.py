@@ -1,0 +1,65 @@
+"""Write the tables of docs/OPERATIONS.md (the part between its marks) from app/settings.py."""
+
+import inspect
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from app.environment import declared
+from app.settings import Settings
+from scripts.generated import grid, with_part
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "OPERATIONS.md"
+BEGIN = "<!-- from here to the next mark: written by 'make docs' from app/settings.py -->\n"
+
+
+def held(cls: Any) -> dict[str, Any]:
+    """The classes of further settings that a class's fields hold, by field."""
+    hints = get_type_hints(cls)
+    return {
+        item.name: type_
+        for item in fields(cls)
+        if item.name not in declared(cls)
+        for type_ in (hints[item.name], *get_args(hints[item.name]))
+        if is_dataclass(type_)
+    }
+
+
+def groups(cls: Any = Settings) -> list[Any]:
+    """A class of settings, and those that it holds."""
+    return [cls, *(group for type_ in held(cls).values() for group in groups(type_))]
+
+
+def default(item: Field[Any]) -> str:
+    if documented := item.metadata["setting"].documented_default:
+        return documented
+    match item.default:
+        case value if value is MISSING:
+            return "required"
+        case None | ():
+            return "none"
+        case bool(value):
+            return f"`{str(value).lower()}`"
+        case float(value):
+            return f"`{value:g}`"
+        case value:
+            return f"`{value}`"
+
+
+def section(cls: Any) -> str:
+    """What the class's docstring says, and a table of its settings."""
+    rows = [
+        [f"`{setting.name}`", setting.parser.form, default(item), setting.doc]
+        for item in fields(cls)
+        if (setting := declared(cls).get(item.name))
+    ]
+    return f"{inspect.getdoc(cls)}\n\n{grid(['setting', 'value', 'default', 'meaning'], rows)}"
+
+
+def document() -> str:
+    """The page as it should be."""
+    return with_part(PAGE, BEGIN, "\n".join(section(cls) for cls in groups()))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(document())
