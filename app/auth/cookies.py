@@ -104,9 +104,13 @@ class Cookies:
         return [self.cleared(n) for n in (self.session_token, data, *sent, self.dont_remember)]
 
     def stale_cleared(self, cookies: dict[str, str]) -> list[str]:
-        """Set-Cookie lines that end copies of the session, which this door does not keep."""
-        whole = [self.session_data] if cookies.get(self.session_data) else []
-        return [self.cleared(n) for n in (*whole, *filter(self._is_chunk, cookies))]
+        """Set-Cookie lines that end copies of the session, which Gatepost does not make."""
+        copies = [name for name in cookies if name.startswith(self.session_data)]
+        return [
+            self.cleared(name)
+            for name in copies
+            if self._is_chunk(name) or (name == self.session_data and cookies[name])
+        ]
 
     def _is_chunk(self, name: str) -> bool:
         start, dot, number = name.rpartition(".")

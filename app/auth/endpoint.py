@@ -64,10 +64,7 @@ class Endpoint:
             result = await self._run(request, context)
         except (AuthError, DatabaseError) as error:
             result = error_response(error)
-        if not isinstance(result, Response):
-            result = Response(_json_encode(result), 200, {"content-type": _JSON})
-        _finish(context, result)
-        await result(scope, receive, send)
+        await _response(context, result)(scope, receive, send)
 
     async def _run(self, request: Request, context: RequestContext) -> Any:
         services = context.services
@@ -164,14 +161,19 @@ def _path(request: Request) -> str:
     return path.removeprefix(PREFIX)
 
 
-def _finish(context: RequestContext, response: Response) -> None:
-    """Add the headers and cookies of the context to the response."""
-    if context.response_headers:
+def _response(context: RequestContext, result: Any) -> Response:
+    """What the handler gave as a response, with the headers and cookies of the context."""
+    if isinstance(result, Response):
+        response = result
         response.headers.update(context.response_headers)
+    else:
+        headers = {"content-type": _JSON, **context.response_headers}
+        response = Response(_json_encode(result), 200, headers)
     for line in context.response_cookies:
         response.headers.append("set-cookie", line)
     if context.response_cookies:
         _expose_token(context, response)
+    return response
 
 
 def _expose_token(context: RequestContext, response: Response) -> None:
@@ -276,6 +278,8 @@ def _query(request: Request) -> dict[str, Any]:
     """The query; a name given twice becomes a list, which no check accepts."""
     query_string: bytes = request.scope["query_string"]
     found: dict[str, Any] = {}
+    if not query_string:
+        return found
     for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
         before = found.get(name)
         if before is None:
