@@ -11,7 +11,6 @@ from uuid import UUID
 from app.auth import serializers, sessions
 from app.auth.context import RequestContext, redirect
 from app.auth.endpoint import get, post
-from app.auth.rate_limit import CREDENTIALS
 from app.auth.validation import account_selector, fields, optional, provider, string
 from app.errors import AuthError
 from app.statements import accounts
@@ -89,7 +88,7 @@ _FROM_PROVIDER: Final = fields({name: optional(string) for name in _CALLBACK})
 routes: Final = [
     get("/list-accounts", list_accounts, session="session"),
     post("/unlink-account", unlink, body=fields({"accountId": string}), session="fresh"),
-    post("/sign-in/social", sign_in_social, body=provider, rate_limit=CREDENTIALS),
+    post("/sign-in/social", sign_in_social, body=provider),
     post("/link-social", sign_in_social, body=provider, session="session"),
     get("/callback/{id}", provider_callback, query=_FROM_PROVIDER),
     post(

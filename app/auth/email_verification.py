@@ -14,7 +14,6 @@ from uuid import UUID
 from app.auth import serializers, sessions
 from app.auth.context import RequestContext, redirect
 from app.auth.endpoint import get, post
-from app.auth.rate_limit import MAILS
 from app.auth.validation import email, fields, optional, string
 from app.errors import AuthError, StatementError
 from app.schema import User
@@ -150,7 +149,6 @@ routes: Final = [
         "/send-verification-email",
         request_mail,
         body=fields({"email": email} | _CALLBACK),
-        rate_limit=MAILS,
     ),
     get(
         "/verify-email",

@@ -7,6 +7,7 @@ Source: Better Auth 1.7, observed on the wire.
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -20,7 +21,7 @@ from app.auth import cookies, sessions, validation
 from app.auth.client_ip import client_ip
 from app.auth.context import PREFIX, RequestContext, Services
 from app.auth.errors import error_response
-from app.auth.rate_limit import GENERAL, Rule
+from app.auth.rate_limit import Rule, default_rule
 from app.auth.validation import Check
 from app.errors import AuthError, DatabaseError
 
@@ -42,8 +43,8 @@ _json_encode: Final = msgspec.json.Encoder().encode
 class Endpoint:
     """A handler, and what is checked before it runs. An ASGI application."""
 
-    path: str
     handler: Handler
+    rate_limit: Rule
     body: Check | None = None
     """None: a body is parsed and not validated."""
     query: Check | None = None
@@ -54,7 +55,6 @@ class Endpoint:
     ignores_body: bool = False
     redirects_to_callback: bool = False
     """A GET that redirects to the callbackURL of its query."""
-    rate_limit: Rule = GENERAL
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["app"].state.auth
@@ -104,23 +104,20 @@ class Endpoint:
 class AuthRoute(Route):
     """A path and one method. Another method is another path to Better Auth: 404, never 405."""
 
-    def __init__(self, method: str, path: str, endpoint: Endpoint) -> None:
+    def __init__(self, method: str, path: str, handler: Handler, **checks: Any) -> None:
+        """``checks`` are the fields of Endpoint."""
+        checks.setdefault("rate_limit", default_rule(path))
+        endpoint = Endpoint(handler=handler, **checks)
         super().__init__(path, endpoint, methods=[method], name=f"{method} {PREFIX}{path}")
-        self.methods = {method}
+        self.methods = {method}  # Starlette adds HEAD to GET
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
         return (match, child_scope) if match is Match.FULL else (Match.NONE, {})
 
 
-def get(path: str, handler: Handler, **checks: Any) -> AuthRoute:
-    """A GET endpoint; ``checks`` are the fields of Endpoint."""
-    return AuthRoute("GET", path, Endpoint(path=path, handler=handler, **checks))
-
-
-def post(path: str, handler: Handler, **checks: Any) -> AuthRoute:
-    """A POST endpoint; ``checks`` are the fields of Endpoint."""
-    return AuthRoute("POST", path, Endpoint(path=path, handler=handler, **checks))
+get: Final = partial(AuthRoute, "GET")
+post: Final = partial(AuthRoute, "POST")
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,7 +125,9 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     services: Services = scope["app"].state.auth
     request = Request(scope, receive)
     try:
-        await services.rate_limiter.check(_client_ip(services, request), _path(request), GENERAL)
+        path = _path(request)
+        ip, rule = _client_ip(services, request), default_rule(path)
+        await services.rate_limiter.check(ip, path, rule, known=False)
         response = error_response(AuthError(404, bare=True))
     except AuthError as error:
         response = error_response(error)

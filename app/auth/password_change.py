@@ -5,7 +5,6 @@ from typing import Any, Final
 from app.auth import passwords, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext
 from app.auth.endpoint import post
-from app.auth.rate_limit import CREDENTIALS
 from app.auth.validation import boolean, fields, optional, string
 from app.database import Transaction
 from app.errors import AuthError
@@ -74,7 +73,6 @@ routes: Final = [
         change_password,
         body=_CHANGE,
         session="session",
-        rate_limit=CREDENTIALS,
     ),
     post("/verify-password", verify_password, body=fields({"password": string}), session="session"),
 ]

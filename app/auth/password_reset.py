@@ -7,7 +7,6 @@ from uuid import UUID
 from app.auth import passwords
 from app.auth.context import CREDENTIAL, RequestContext, redirect, seconds, utc_now
 from app.auth.endpoint import get, post
-from app.auth.rate_limit import MAILS
 from app.auth.tokens import reset_token
 from app.auth.validation import email, fields, optional, string
 from app.database import Transaction
@@ -94,7 +93,6 @@ routes: Final = [
         "/request-password-reset",
         request_reset,
         body=fields({"email": email, "redirectTo": optional(string)}),
-        rate_limit=MAILS,
     ),
     get(
         "/reset-password/{token}",

@@ -7,7 +7,6 @@ from app.auth import email_verification, passwords, sessions
 from app.auth.context import RequestContext, redirect, seconds, utc_now
 from app.auth.endpoint import get, post
 from app.auth.password_change import is_current_password
-from app.auth.rate_limit import CREDENTIALS
 from app.auth.tokens import deletion_token
 from app.auth.validation import email, fields, nullable, optional, record, string
 from app.errors import AuthError, StatementError
@@ -140,7 +139,6 @@ routes: Final = [
         change_email,
         body=fields({"newEmail": email} | _CALLBACK),
         session="session",
-        rate_limit=CREDENTIALS,
     ),
     post("/delete-user", delete_user, body=fields(_CALLBACK | _DELETION), session="session"),
     get(

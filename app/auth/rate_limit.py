@@ -3,8 +3,8 @@
 Source: Better Auth 1.7. A key counts the requests let through, each less than a window after the
 one before it; a refused request does not count. In database mode the rules of endpoints are kept in
 rate_limits, exact across processes and shared with a Better Auth server. The general rule, under
-which get-session and unknown paths fall, is always counted in memory and costs the database
-nothing.
+which get-session falls, is always counted in memory and costs the database nothing; so are paths
+that no endpoint has, which anybody can make up.
 """
 
 import math
@@ -32,12 +32,17 @@ class Rule:
 
 
 GENERAL: Final = Rule(10, 100)
-CREDENTIALS: Final = Rule(10, 3)
-"""Whatever takes a password, or changes how one signs in."""
-MAILS: Final = Rule(60, 3)
-"""Whatever sends a mail."""
+_STRICT: Final = (
+    (("/sign-in", "/sign-up", "/change-password", "/change-email"), Rule(10, 3)),
+    (("/request-password-reset", "/send-verification-email", "/forget-password"), Rule(60, 3)),
+)
 _GENERATION: Final = 60_000
 """Milliseconds, as long as the longest window."""
+
+
+def default_rule(path: str) -> Rule:
+    """Better Auth's rule for a path below ``/api/auth``."""
+    return next((rule for prefixes, rule in _STRICT if path.startswith(prefixes)), GENERAL)
 
 
 class RateLimiter:
@@ -52,12 +57,17 @@ class RateLimiter:
         self._previous: dict[str, tuple[int, int]] = {}
         self._started = 0
 
-    async def check(self, client_ip: str | None, path: str, rule: Rule) -> None:
-        """Count a request. Raises TooManyRequestsError when it is one too many."""
+    async def check(
+        self, client_ip: str | None, path: str, rule: Rule, *, known: bool = True
+    ) -> None:
+        """Count a request; ``known``: an endpoint has this path.
+
+        Raises TooManyRequestsError when it is one too many.
+        """
         if self._mode == "off":
             return
         key, now = f"{client_ip or 'no-trusted-ip'}|{path[:_MAX_PATH]}", _now()
-        if rule is GENERAL or self._mode == "memory":
+        if rule is GENERAL or not known or self._mode == "memory":
             self._count(key, now, rule)
             return
         arguments = (key, 1, now, rule.window * 1000, rule.limit)

@@ -5,7 +5,6 @@ from typing import Any, Final
 from app.auth import passwords, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext
 from app.auth.endpoint import post
-from app.auth.rate_limit import CREDENTIALS
 from app.auth.validation import boolean, fields, is_email, optional, string
 from app.errors import AuthError
 from app.statements import users
@@ -58,6 +57,5 @@ routes: Final = [
         body=_FIELDS,
         accepts_form=True,
         checks_login_csrf=True,
-        rate_limit=CREDENTIALS,
     )
 ]

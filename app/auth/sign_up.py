@@ -6,7 +6,6 @@ from uuid import uuid4
 from app.auth import email_verification, passwords, serializers
 from app.auth.context import CREDENTIAL, RequestContext, utc_now
 from app.auth.endpoint import post
-from app.auth.rate_limit import CREDENTIALS
 from app.auth.sessions import new_session
 from app.auth.validation import (
     boolean,
@@ -82,6 +81,5 @@ routes: Final = [
         body=both(_FIELDS, record),
         accepts_form=True,
         checks_login_csrf=True,
-        rate_limit=CREDENTIALS,
     )
 ]
