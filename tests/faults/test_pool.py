@@ -1,6 +1,7 @@
-"""The pool: connections handed on, waited for in turn, closed when their state is in doubt."""
+"""The pool of app/database.py: connections handed on, replaced, closed; every wait has an end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,256 +9,341 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.database import DatabaseUnavailableError, PoolExhaustedError
-from app.database.pool import Job, Pool, Work
+from app import database as database_module
+from app.database import Database, Transaction, connect
+from app.errors import (
+    DatabaseError,
+    DatabaseMissingError,
+    DatabaseUnavailableError,
+    PoolExhaustedError,
+    QueryTimeoutError,
+    StatementError,
+)
+from app.settings import Settings
+from app.sql import raw_statement
+from tests.faults.proxy import proxied
+from tests.support import environment
 
-LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-
-
-class Asked(Job):
-    """A job that can be awaited, and that a test can hold up."""
-
-    def __init__(self, pool: Pool, work: Work) -> None:
-        super().__init__(work)
-        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        pool.ask(self)
-
-    def done(self, result: Any, failure: Exception | None) -> None:
-        if failure is None:
-            self.answer.set_result(result)
-        else:
-            self.answer.set_exception(failure)
-
-
-class Held(Asked):
-    """Keeps its place until it is let go."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.begun, self.let_go = asyncio.Event(), asyncio.Event()
-        super().__init__(pool, self._hold)
-
-    async def _hold(self, connection: Any) -> Any:
-        self.begun.set()
-        await self.let_go.wait()
-        return connection
+PID = raw_statement("test.pid", "SELECT pg_backend_pid() AS pid")
+SLEEP = raw_statement("test.sleep", "SELECT pg_sleep(60)")
+DIVIDE = raw_statement("test.divide", "SELECT 1 / $1::int AS n", [("n", "integer")])
+LOCK = raw_statement("test.lock", "LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+COUNT = raw_statement("test.count", "SELECT count(*) FROM users")
+PREPARED = raw_statement("test.prepared", "SELECT count(*) FROM pg_prepared_statements")
 
 
 @asynccontextmanager
-async def pool(
-    url: str, size: int = 1, patience: float = 5.0, limit: float = 30
-) -> AsyncIterator[Pool]:
-    async def connect() -> Any:
-        return await asyncpg.connect(url, command_timeout=30)
-
-    made = Pool(connect, size=size, timeout=patience, limit=limit)
+async def opened(url: str, **settings: str) -> AsyncIterator[Database]:
+    given = environment(url) | {"GATEPOST_POOL_SIZE": "1"} | settings
+    database = Database(Settings.from_environment(given))
+    await database.open()
     try:
-        yield made
+        yield database
     finally:
-        await made.close(5)
+        await database.close()
 
 
-async def run(pool: Pool, text: str) -> Any:
-    async with asyncio.timeout(20):
-        return await Asked(pool, lambda connection: connection.fetchval(text)).answer
-
-
-async def pid(pool: Pool) -> int:
+async def pid(database: Database) -> int:
     """The backend that a statement is given now."""
-    return await run(pool, "SELECT pg_backend_pid()")
+    row = await database.fetchrow(PID)
+    assert row is not None
+    return row["pid"]
 
 
 async def backends(db: asyncpg.Connection) -> int:
     return await db.fetchval(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gatepost'"
+        " AND datname = current_database()"
     )
 
 
-async def active(db: asyncpg.Connection, text: str) -> int:
-    return await db.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%' || $1 || '%'"
-        " AND state = 'active' AND pid <> pg_backend_pid()",
-        text,
-    )
+async def becomes(db: asyncpg.Connection, sql: str, expected: Any) -> None:
+    """Wait until a query gives what it should; a backend takes a moment to end."""
+    async with asyncio.timeout(20):
+        while await db.fetchval(sql) != expected:  # noqa: ASYNC110 - another process changes it
+            await asyncio.sleep(0.02)
 
 
-async def test_one_connection_serves_one_after_the_other(
+ACTIVE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND query LIKE '%test.sleep%' AND state = 'active' AND pid <> pg_backend_pid()"
+)
+IDLE_IN_TRANSACTION = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state LIKE 'idle in transaction%'"
+)
+BACKENDS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gatepost'"
+    " AND datname = current_database()"
+)
+
+
+async def test_connections_are_reused_up_to_the_size_of_the_pool(
     database_url: str, db: asyncpg.Connection
 ) -> None:
-    async with pool(database_url, size=5) as connections:
-        assert len({await pid(connections) for _ in range(20)}) == 1
+    async with opened(database_url, GATEPOST_POOL_SIZE="5") as database:
+        assert len({await pid(database) for _ in range(20)}) == 1
         assert await backends(db) == 1
-        assert len(set(await asyncio.gather(*(pid(connections) for _ in range(40))))) == 5
+        pause = raw_statement("test.pause", "SELECT pg_backend_pid() AS pid, pg_sleep(0.05)")
+        rows = await asyncio.gather(*(database.fetchrow(pause) for _ in range(40)))
+        assert len({row["pid"] for row in rows if row}) == 5
         assert await backends(db) == 5
-    await asyncio.sleep(0.1)
-    assert await backends(db) == 0
+    await becomes(db, BACKENDS, 0)
 
 
-async def test_who_waits_is_served_in_turn(database_url: str) -> None:
-    async with pool(database_url) as connections:
-        held = Held(connections)
-        served: list[int] = []
-
-        def asked(number: int) -> Asked:
-            async def work(_: Any) -> None:
-                served.append(number)
-                await asyncio.sleep(0)
-
-            return Asked(connections, work)
-
-        jobs = [asked(number) for number in range(10)]
-        jobs[3].give_up()
-        held.let_go.set()
-        jobs[4].give_up()
-        await jobs[0].answer
-        last = asked(10)
-        await last.answer
-        assert served == [0, 1, 2, 5, 6, 7, 8, 9, 10]
-        assert not jobs[3].answer.done()
-
-
-async def test_who_gave_up_while_the_connection_was_made_is_left_out(database_url: str) -> None:
-    ran: list[int] = []
-
-    async def work(_: Any) -> None:
-        ran.append(1)
-
-    async with pool(database_url) as connections:
-        gone = Asked(connections, work)
-        await asyncio.sleep(0)
-        gone.give_up()
-        assert await pid(connections)
-        assert not ran
-        assert not gone.answer.done()
-
-
-async def test_no_place_in_time(database_url: str) -> None:
-    # the patience is for making a connection too, which may take a while
-    async with pool(database_url, patience=2) as connections:
-        held = Held(connections)
-        async with asyncio.timeout(20):
-            await held.begun.wait()
-        with pytest.raises(PoolExhaustedError):
-            await pid(connections)
-        held.let_go.set()
-        await held.answer
-    async with pool(database_url) as connections:
-        assert await pid(connections)
-
-
-async def test_a_statement_that_was_given_up_is_over_before_its_place_is_free(
-    database_url: str, db: asyncpg.Connection
-) -> None:
-    async with pool(database_url) as connections:
-        backend = await pid(connections)
-        statement = Asked(connections, lambda c: c.execute("SELECT pg_sleep(60)"))
-        await asyncio.sleep(0.1)
-        assert await active(db, "pg_sleep(60)") == 1
-        statement.give_up()
-        assert await pid(connections) != backend
-        assert await active(db, "pg_sleep(60)") == 0
-        assert not statement.answer.done()
-
-
-async def test_an_open_transaction_is_not_handed_on(
-    database_url: str, db: asyncpg.Connection
-) -> None:
-    async with pool(database_url) as connections:
-        backend = await pid(connections)
-        lock = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE"
-        await Asked(connections, lambda connection: connection.execute(lock)).answer
-        assert await run(connections, "SELECT count(*) FROM users") == 0
-        assert await pid(connections) != backend
-
-
-async def test_what_expired_or_was_closed_is_not_handed_on(
-    database_url: str, db: asyncpg.Connection
-) -> None:
-    async with pool(database_url) as connections:
-        first = await pid(connections)
-        connections.expire()
-        second = await pid(connections)
-        assert first != second
-        await db.execute("SELECT pg_terminate_backend($1)", second)
-        await asyncio.sleep(0.1)
-        assert await pid(connections) != second
-
-
-async def test_what_was_idle_for_long_is_not_handed_on(
+async def test_unused_connection_is_closed_after_its_lifetime(
     database_url: str, db: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with pool(database_url) as connections:
-        first = await pid(connections)
-        assert await pid(connections) == first
-        monkeypatch.setattr("app.database.pool._IDLE", -1)
-        assert await pid(connections) != first
+    monkeypatch.setattr(database_module, "_IDLE_LIFETIME", 0.2)
+    async with opened(database_url) as database:
+        await pid(database)
         assert await backends(db) == 1
+        await becomes(db, BACKENDS, 0)
+        assert await pid(database)
 
 
-async def test_a_server_that_cannot_be_reached_costs_no_place(database_url: str) -> None:
-    reachable = False
-
-    async def connect() -> Any:
-        if not reachable:
-            raise ConnectionRefusedError("refused")
-        return await asyncpg.connect(database_url)
-
-    connections = Pool(connect, size=2, timeout=5, limit=30)
-    for _ in range(5):
-        with pytest.raises(DatabaseUnavailableError, match="refused"):
-            await pid(connections)
-    reachable = True
-    assert len(set(await asyncio.gather(pid(connections), pid(connections)))) == 2
-    await connections.close(5)
-
-
-async def test_closing_waits_for_what_runs_and_for_what_waits(database_url: str) -> None:
-    async with pool(database_url, size=2) as connections:
-        held = Held(connections)
-        jobs = [
-            Asked(connections, lambda c: c.fetchval("SELECT 1 FROM pg_sleep(0.1)"))
-            for _ in range(3)
-        ]
+async def test_exhausted_pool_is_reported_within_the_acquire_timeout(database_url: str) -> None:
+    async with opened(database_url, GATEPOST_ACQUIRE_TIMEOUT="0.5") as database:
+        await pid(database)
+        busy = asyncio.create_task(database.fetch(SLEEP))
         await asyncio.sleep(0.1)
-        closing = asyncio.create_task(connections.close(5))
-        assert await asyncio.gather(*(job.answer for job in jobs)) == [1, 1, 1]
-        assert not closing.done()
-        held.let_go.set()
-        await closing
-        assert (await held.answer).is_closed()
-        with pytest.raises(DatabaseUnavailableError, match="closed"):
-            await pid(connections)
+        with pytest.raises(PoolExhaustedError):
+            await pid(database)
+        busy.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await busy
+        assert await pid(database)
 
 
-async def test_closing_does_not_wait_for_ever(database_url: str) -> None:
-    async with pool(database_url) as connections:
-        running = Asked(connections, lambda c: c.fetchval("SELECT 1 FROM pg_sleep(60)"))
-        waiting = Asked(connections, lambda c: c.fetchval("SELECT 1"))
-        await asyncio.sleep(0.2)
-        await connections.close(0.2)
-        with pytest.raises(LOST):
-            await running.answer
-        with pytest.raises(DatabaseUnavailableError, match="closed"):
-            await waiting.answer
+async def test_waiting_callers_are_served_in_turn(database_url: str) -> None:
+    served: list[int] = []
+    async with opened(database_url) as database:
+
+        async def call(number: int) -> None:
+            await pid(database)
+            served.append(number)
+
+        await pid(database)
+        calls = [asyncio.create_task(call(number)) for number in range(10)]
+        await asyncio.sleep(0)
+        calls[3].cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert served == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
 
-async def test_late_work_is_late_whatever_error_it_ends_in(database_url: str) -> None:
-    async def stubborn(connection: Any) -> None:
-        try:
-            await connection.execute("SELECT pg_sleep(60)")
-        except asyncio.CancelledError:
-            raise LookupError from None
+async def test_cancelled_statement_ends_on_the_server(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async with opened(database_url) as database:
+        await pid(database)
+        running = asyncio.create_task(database.fetch(SLEEP))
+        await becomes(db, ACTIVE, 1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await becomes(db, ACTIVE, 0)
+        assert await pid(database)
 
-    async with pool(database_url, limit=0.1) as connections:
-        for work in (stubborn, lambda c: c.execute("SELECT pg_sleep(60)")):
-            with pytest.raises(TimeoutError):
-                await Asked(connections, work).answer
-            assert await run(connections, "SELECT 1") == 1
+
+async def test_statement_past_its_deadline_ends_on_the_server(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async with opened(database_url, GATEPOST_QUERY_TIMEOUT="0.3") as database:
+        with pytest.raises(QueryTimeoutError):
+            await database.fetch(SLEEP)
+        await becomes(db, ACTIVE, 0)
+        assert await pid(database)
 
 
-async def test_an_error_is_theirs_who_asked_and_the_place_goes_on(database_url: str) -> None:
-    async with pool(database_url) as connections:
-        backend = await pid(connections)
-        with pytest.raises(asyncpg.DivisionByZeroError):
-            await run(connections, "SELECT 1 / 0")
-        assert await pid(connections) == backend
+async def test_transaction_past_its_deadline_is_rolled_back(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(LOCK)
+        await asyncio.sleep(60)
+
+    async with opened(database_url, GATEPOST_QUERY_TIMEOUT="0.5") as database:
+        with pytest.raises(QueryTimeoutError):
+            await database.transaction("test", work)
+        await becomes(db, IDLE_IN_TRANSACTION, 0)
+        assert await db.fetchval("SELECT count(*) FROM users") == 0
+
+
+async def test_failed_statement_undoes_its_transaction_and_keeps_the_connection(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    insert = raw_statement("test.insert", "INSERT INTO users (name, email) VALUES ('A', 'a@b.co')")
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(insert)
+        await transaction.fetch(DIVIDE, 0)
+
+    async with opened(database_url) as database:
+        backend = await pid(database)
+        with pytest.raises(StatementError, match="22012"):
+            await database.transaction("test", work)
+        with pytest.raises(StatementError, match="22012"):
+            await database.fetch(DIVIDE, 0)
+        assert await pid(database) == backend
+        assert (await database.fetchrow(COUNT)) == (0,)
+
+        async def dry_run(transaction: Transaction) -> int:
+            await transaction.fetch(insert)
+            row = await transaction.fetchrow(COUNT)
+            return row["count"] if row else 0
+
+        assert await database.transaction("test", dry_run, rollback=True) == 1
+        assert (await database.fetchrow(COUNT)) == (0,)
+        assert await database.transaction("test", dry_run) == 1
+        assert (await database.fetchrow(COUNT)) == (1,)
+        assert await pid(database) == backend
+
+
+async def test_value_that_does_not_fit_its_type_is_a_statement_error(database_url: str) -> None:
+    async with opened(database_url) as database:
+        for value in ("x", 2**40, "\ud800"):
+            with pytest.raises(StatementError, match="22P02"):
+                await database.fetch(DIVIDE, value)
+
+
+async def test_expired_connections_are_replaced(database_url: str, db: asyncpg.Connection) -> None:
+    async with opened(database_url) as database:
+        first = await pid(database)
+        demoted = raw_statement("test.demoted", "DO $$BEGIN RAISE SQLSTATE '25006'; END$$")
+        with pytest.raises(DatabaseUnavailableError, match="25006"):
+            await database.fetch(demoted)
+        second = await pid(database)
+        assert first != second
+        await db.execute("SELECT pg_terminate_backend($1)", second)
+        await becomes(db, BACKENDS, 0)
+        assert await pid(database) != second
+
+
+async def test_unreachable_server_costs_no_connection_of_the_pool(database_url: str) -> None:
+    async with proxied(database_url) as (proxy, url), opened(url) as database:
+        reachable, proxy.socket_path = proxy.socket_path, "/nowhere"
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailableError):
+                await pid(database)
+        proxy.socket_path = reachable
+        assert await pid(database)
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_silent_network_delays_nobody_beyond_the_deadlines(
+    database_url: str, in_transaction: bool
+) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(COUNT)
+        proxy.silent = True
+        await transaction.fetch(COUNT)
+
+    settings = {
+        "GATEPOST_POOL_SIZE": "2",
+        "GATEPOST_QUERY_TIMEOUT": "0.5",
+        "GATEPOST_ACQUIRE_TIMEOUT": "0.5",
+    }
+    async with proxied(database_url) as (proxy, url), opened(url, **settings) as database:
+        await asyncio.gather(pid(database), pid(database))
+        started = time.monotonic()
+        proxy.silent = not in_transaction
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailableError):
+                await (database.transaction("test", work) if in_transaction else pid(database))
+        # three attempts: a statement, its cancellation or ROLLBACK, and a connection each
+        assert time.monotonic() - started < 3 * (0.5 + 2 * database_module._CLEANUP_TIMEOUT + 0.5)
+        proxy.silent = False
+        assert await pid(database)
+        assert await asyncio.gather(pid(database), pid(database))
+
+
+async def test_closing_waits_for_running_statements(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    pause = raw_statement("test.pause", "SELECT 1 AS one FROM pg_sleep(0.2)")
+    async with opened(database_url, GATEPOST_POOL_SIZE="2") as database:
+        await pid(database)
+        running = [asyncio.create_task(database.fetchrow(pause)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        await database.close()
+        assert [row["one"] for row in await asyncio.gather(*running) if row] == [1, 1]
+        with pytest.raises(DatabaseUnavailableError):
+            await pid(database)
+    await becomes(db, BACKENDS, 0)
+
+
+async def test_closing_terminates_what_outlives_the_query_timeout(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    async with opened(database_url, GATEPOST_QUERY_TIMEOUT="30") as database:
+        await pid(database)
+        running = asyncio.create_task(database.fetch(SLEEP))
+        await becomes(db, ACTIVE, 1)
+        object.__setattr__(database._settings, "query_timeout", 0.3)
+        await database.close()
+        with pytest.raises(DatabaseError):
+            await running
+
+
+async def test_pool_that_is_not_open_is_unavailable(database_url: str) -> None:
+    database = Database(Settings.from_environment(environment(database_url)))
+    with pytest.raises(DatabaseUnavailableError):
+        await database.fetch(PID)
+    await database.close()
+
+
+async def test_statements_stay_prepared_unless_a_pooler_is_in_front(database_url: str) -> None:
+    async with opened(database_url) as database:
+        for _ in range(3):
+            await database.fetch(DIVIDE, 1)
+        row = await database.fetchrow(PREPARED)
+        assert row is not None
+        assert row["count"] >= 1
+    direct = f"{database_url}&application_name=direct"
+    async with opened(database_url, DATABASE_DIRECT_URL=direct) as database:
+        for _ in range(3):
+            await database.fetch(DIVIDE, 1)
+        assert await database.fetchrow(PREPARED) == (0,)
+
+
+async def test_statement_is_sent_again_after_a_migration(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    everything = raw_statement(
+        "test.everything", "SELECT * FROM (VALUES (1)) one (n) LEFT JOIN users ON true LIMIT 1"
+    )
+    async with opened(database_url) as database:
+        before = await database.fetchrow(everything)
+        await db.execute("ALTER TABLE users ADD COLUMN extra text DEFAULT 'x'")
+        after = await database.fetchrow(everything)
+        assert before is not None
+        assert after is not None
+        assert set(after.keys()) == set(before.keys()) | {"extra"}
+        await db.execute(
+            "ALTER TABLE users ALTER COLUMN extra DROP DEFAULT,"
+            " ALTER COLUMN extra TYPE integer USING 1"
+        )
+        assert await database.fetchrow(everything) is not None
+
+
+async def test_connect_reports_what_is_wrong_without_the_password(database_url: str) -> None:
+    missing = database_url.replace("/gatepost_", "/no_such_gatepost_")
+    with pytest.raises(DatabaseMissingError):
+        async with connect(missing):
+            pass
+    for url, reason in (
+        ("postgres://app:hunter2@127.0.0.1:1/x", "connection refused"),
+        ("postgres://app:hunter2/more@db/x", "malformed"),
+    ):
+        with pytest.raises(DatabaseUnavailableError, match=reason) as refused:
+            async with connect(url):
+                pass
+        assert "hunter2" not in str(refused.value)
+    async with connect(database_url, application_name="other") as connection:
+        assert await connection.is_direct()
+        assert await connection.fetchcol(DIVIDE, 1) == [1]
+        assert await connection.fetchval(DIVIDE, 1) == 1
+        with pytest.raises(StatementError, match="22012"):
+            await connection.fetch(DIVIDE, 0)
+        with pytest.raises(QueryTimeoutError):
+            await connection.fetch(SLEEP, timeout=0.2)

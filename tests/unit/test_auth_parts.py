@@ -1,4 +1,4 @@
-"""The parts of the auth door against values made by Better Auth itself, and by hand."""
+"""The parts of the auth API against values made by Better Auth itself, and by hand."""
 
 import hashlib
 import hmac
@@ -10,14 +10,14 @@ from urllib.parse import quote
 import pytest
 
 from app.auth import passwords, validation
-from app.auth.addresses import client_address
+from app.auth.client_ip import client_ip
 from app.auth.cookies import Cookies, Signer, parse
-from app.auth.errors import AuthError
 from app.auth.mail import TEXTS, message
 from app.auth.origins import Origins
-from app.auth.rate_limit import RateLimiter, TooManyRequestsError
+from app.auth.rate_limit import RateLimiter, default_rule
 from app.auth.tokens import MailTokens
 from app.database import Database
+from app.errors import AuthError, TooManyRequestsError
 from app.settings import Settings
 
 SECRET = "s" * 32
@@ -30,7 +30,7 @@ def cookies(**more: Any) -> Cookies:
     return Cookies(Signer([SECRET]), **settings | more)
 
 
-def test_set_cookie_lines() -> None:
+def test_cookies_are_set_and_cleared_as_better_auth_does() -> None:
     value = quote(f"{TOKEN}.{SIGNATURE}", safe="")
     assert cookies().session(TOKEN, remember=True, remembered=True) == [
         f"better-auth.session_token={value}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
@@ -57,7 +57,7 @@ def test_set_cookie_lines() -> None:
     ]
 
 
-def test_signatures() -> None:
+def test_signer_verifies_with_every_secret_and_refuses_the_rest() -> None:
     old, new = Signer([SECRET]), Signer(["n" * 32, SECRET])
     signed = old.sign(TOKEN)
     assert signed == f"{TOKEN}.{SIGNATURE}"
@@ -71,7 +71,7 @@ def test_signatures() -> None:
         assert old.verify(bad) is None, bad
 
 
-def test_a_cookie_header() -> None:
+def test_parse_reads_every_form_of_a_cookie_header() -> None:
     text = 'a=1; b="2"; a=3;c=%C3%A9; d=%FF; e; =f; g=a=b; h=%2B%2F%3D; i=%253D; j=%2f; k="; l=""'
     assert parse(text) == {
         "a": "1",
@@ -88,7 +88,7 @@ def test_a_cookie_header() -> None:
     }
 
 
-def test_a_password_is_hashed_as_better_auth_does() -> None:
+def test_hashed_is_scrypt_of_the_nfkc_password() -> None:
     salt = "000102030405060708090a0b0c0d0e0f"
     ligature = "ﬁle-password"  # NFKC makes it "file-password"
     assert passwords.hashed(ligature, salt) == passwords.hashed("file-password", salt)
@@ -99,7 +99,7 @@ def test_a_password_is_hashed_as_better_auth_does() -> None:
     assert passwords.hashed("\ud83d", salt) == passwords.hashed("\ufffd", salt)
 
 
-def test_the_length_of_a_password_is_javascripts() -> None:
+def test_length_counts_utf16_code_units() -> None:
     assert [passwords.length(text) for text in ("", "abc", "é", "😀" * 4)] == [0, 3, 1, 8]
 
 
@@ -122,13 +122,17 @@ def test_the_length_of_a_password_is_javascripts() -> None:
         ("@b.co", False),
     ],
 )
-def test_addresses(address: str, good: bool) -> None:
+def test_is_email_accepts_what_better_auth_accepts(address: str, good: bool) -> None:
     assert validation.is_email(address) is good
 
 
-def test_problems_are_named_field_by_field() -> None:
+def test_validation_names_each_problem_by_its_field() -> None:
     check = validation.fields(
-        {"name": validation.string, "email": validation.email, "password": validation.filled}
+        {
+            "name": validation.string,
+            "email": validation.email,
+            "password": validation.non_empty_string,
+        }
     )
     assert check("body", {"name": None, "email": "x", "password": ""}) == [
         "[body.name] Invalid input: expected string, received null",
@@ -174,7 +178,7 @@ def test_problems_are_named_field_by_field() -> None:
         ("http://[::1", False, False),
     ],
 )
-def test_origins(url: str, relative: bool, trusted: bool) -> None:
+def test_origins_trusts_by_the_parsed_address(url: str, relative: bool, trusted: bool) -> None:
     origins = Origins(
         "http://ours.example",
         ["https://a.example", "https://*.wild.example", "*.host.example:8080", "myapp://"],
@@ -199,11 +203,13 @@ def test_origins(url: str, relative: bool, trusted: bool) -> None:
         ("203.0.113.7:80", (), None),
     ],
 )
-def test_client_addresses(forwarded: str, proxies: tuple[str, ...], address: str | None) -> None:
-    assert client_address(forwarded, [ip_network(p) for p in proxies]) == address
+def test_client_ip_reads_the_header_from_the_right(
+    forwarded: str, proxies: tuple[str, ...], address: str | None
+) -> None:
+    assert client_ip(forwarded, [ip_network(p) for p in proxies]) == address
 
 
-def test_mail_tokens() -> None:
+def test_mail_tokens_refuse_what_was_not_signed_for_mail() -> None:
     old, new = MailTokens([SECRET]), MailTokens(["n" * 32, SECRET])
     token = old.sign({"email": "a@b.co"}, 60)
     assert token.startswith("eyJhbGciOiJIUzI1NiJ9.")
@@ -222,41 +228,47 @@ def test_mail_tokens() -> None:
         assert (refused.value.status, refused.value.code) == (401, code)
 
 
-async def test_the_memory_of_the_rate_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
+async def check(limiter: RateLimiter, address: str, path: str) -> None:
+    await limiter.check(address, path, default_rule(path))
+
+
+async def test_rate_limiter_counts_in_memory_by_address_and_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     moment = 1_000_000_000
     monkeypatch.setattr("time.time_ns", lambda: moment)
     database = Database(Settings(database_url="postgres:", database_direct_url="postgres:"))
     limiter = RateLimiter("memory", database)
     for _ in range(3):
-        await limiter.check("a", "/sign-in/email", known=True)
+        await check(limiter, "a", "/sign-in/email")
         moment += 4_000_000_000
     with pytest.raises(TooManyRequestsError) as refused:
-        await limiter.check("a", "/sign-in/email", known=True)
+        await check(limiter, "a", "/sign-in/email")
     assert refused.value.retry_after == 6
-    await limiter.check("b", "/sign-in/email", known=True)
-    await limiter.check("a", "/get-session", known=True)
+    await check(limiter, "b", "/sign-in/email")
+    await check(limiter, "a", "/get-session")
     # a refused request does not extend the block
     moment += 6_001_000_000
-    await limiter.check("a", "/sign-in/email", known=True)
+    await check(limiter, "a", "/sign-in/email")
     for _ in range(100):
-        await limiter.check("c", "/get-session", known=True)
+        await check(limiter, "c", "/get-session")
     with pytest.raises(TooManyRequestsError):
-        await limiter.check("c", "/get-session", known=True)
+        await check(limiter, "c", "/get-session")
 
 
-async def test_what_the_rate_limiter_forgets_no_longer_counts(
+async def test_rate_limiter_forgets_keys_after_a_window_and_stays_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     start = 1_000_000_000
     at = 0
     monkeypatch.setattr("time.time_ns", lambda: (start + at) * 1_000_000_000)
-    monkeypatch.setattr("app.auth.rate_limit._KEPT", 50)
+    monkeypatch.setattr("app.auth.rate_limit._MAX_KEYS", 50)
     database = Database(Settings(database_url="postgres:", database_direct_url="postgres:"))
     limiter = RateLimiter("memory", database)
 
     async def passes(address: str) -> bool:
         try:
-            await limiter.check(address, "/request-password-reset", known=True)
+            await check(limiter, address, "/request-password-reset")
         except TooManyRequestsError:
             return False
         return True
@@ -272,11 +284,11 @@ async def test_what_the_rate_limiter_forgets_no_longer_counts(
     at = 1000
     for number in range(1000):
         assert await passes(f"{number}")
-    assert len(limiter._counts) + len(limiter._before) <= 100
+    assert len(limiter._counts) + len(limiter._previous) <= 100
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_mail_has_its_link_as_text_and_as_html(kind: Any) -> None:
+def test_message_has_its_link_as_text_and_as_html(kind: Any) -> None:
     mail = message(kind, "a@b.co", "https://x.example/?a=1&b=<2>")
     text, html = mail.iter_parts()
     assert "https://x.example/?a=1&b=<2>" in text.get_content()

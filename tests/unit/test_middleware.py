@@ -1,20 +1,22 @@
-"""The layer around every request: ids, limits, deadline, the log."""
+"""RequestMiddleware: ids, limits, the deadline, the log and the metrics."""
 
 import asyncio
-import json
 import logging
-from functools import partial
+from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.http.answer import collected
-from app.http.middleware import RequestMiddleware
-from app.http.telemetry import Telemetry
+from app.errors import RequestTooLargeError
+from app.main import http_error, internal_error, request_too_large
+from app.middleware import RequestMiddleware
 
 
 async def _echo(request: Request) -> Response:
@@ -30,26 +32,32 @@ async def _broken(_: Request) -> Response:
     raise LookupError("a secret")
 
 
-def client(
-    timeout: float = 5, max_body: int = 100, telemetry: Telemetry | None = None
-) -> httpx.AsyncClient:
-    routes = [
-        Route("/echo", _echo, methods=["POST"]),
-        Route("/slow", _slow),
-        Route("/broken", _broken),
-    ]
-    app = Starlette(routes=routes)
-    layer = RequestMiddleware(
-        partial(collected, app),
-        app,
-        telemetry=telemetry or Telemetry(),
-        timeout=timeout,
-        max_body=max_body,
+def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
+    app = Starlette(
+        routes=[
+            Route("/echo", _echo, methods=["POST"]),
+            Route("/slow", _slow),
+            Route("/broken", _broken),
+            Route("/api/auth/reset-password/{token}", _echo),
+        ],
+        middleware=[Middleware(RequestMiddleware, timeout=timeout, max_body=max_body)],
+        exception_handlers={
+            HTTPException: http_error,
+            RequestTooLargeError: request_too_large,
+            Exception: internal_error,
+        },
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(layer), base_url="http://gatepost.test")
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://gatepost.test")
 
 
-async def test_a_body_of_the_limit_passes_and_one_byte_more_does_not() -> None:
+@pytest.fixture
+def records(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "gatepost.access")
+    return caplog
+
+
+async def test_body_of_the_limit_passes_and_one_byte_more_answers_413() -> None:
     async def chunks(size: int):
         for _ in range(size):
             yield b"x"
@@ -59,51 +67,76 @@ async def test_a_body_of_the_limit_passes_and_one_byte_more_does_not() -> None:
             assert (await http.post("/echo", content=content(100))).text == "100"
             answer = await http.post("/echo", content=content(101))
             assert (answer.status_code, answer.json()["code"]) == (413, "413")
+            assert answer.json()["message"] == "the body is longer than 100 bytes"
         answer = await http.post("/echo", headers={"content-length": "9" * 30})
         assert answer.status_code == 413
 
 
-async def test_past_the_deadline() -> None:
+async def test_request_past_the_deadline_answers_503() -> None:
     async with client(timeout=0.05) as http:
         answer = await http.get("/slow")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["message"] == "No answer within 0.05 s"
+    assert answer.headers["x-request-id"]
+
+
+async def test_cancelled_request_stays_cancelled() -> None:
+    async with client() as http:
+        task = asyncio.create_task(http.get("/slow"))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 @pytest.mark.parametrize(("given", "kept"), [("abc-1", True), ("a b", False), ("x" * 65, False)])
-async def test_the_request_id_is_taken_over_or_made(given: str, kept: bool) -> None:
+async def test_request_id_is_taken_over_or_made(given: str, kept: bool) -> None:
     async with client() as http:
         answer = await http.post("/echo", headers={"X-Request-Id": given})
     assert (answer.headers["x-request-id"] == given) is kept
     assert answer.headers["x-request-id"]
 
 
-async def test_what_nobody_caught_is_in_the_log_and_not_in_the_answer(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_unexpected_error_is_logged_and_not_answered(
+    records: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("gatepost"), "propagate", True)
     async with client() as http:
         answer = await http.get("/broken")
     assert answer.status_code == 500
     assert "secret" not in answer.text
-    assert answer.headers["x-request-id"] in caplog.text
-    assert "LookupError" in caplog.text
+    assert answer.json()["details"] == answer.headers["x-request-id"]
+    assert f"request {answer.headers['x-request-id']} failed" in records.text
+    assert "LookupError" in records.text
+    (line,) = (r for r in records.records if r.name == "gatepost.access")
+    assert vars(line)["status"] == 500
 
 
-async def test_the_access_log_has_no_query(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_log_has_one_record_for_each_request_without_query_and_headers(
+    records: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("gatepost"), "propagate", True)
-    caplog.set_level(logging.INFO, "gatepost.access")
-    telemetry = Telemetry()
-    async with client(telemetry=telemetry) as http:
-        await http.post("/echo?token=eq.hidden", headers={"apikey": "hidden"})
-        telemetry.write()
-        line = json.loads(caplog.messages[-1])
-        assert (line["method"], line["path"], line["status"]) == ("POST", "/echo", 200)
-        assert line["time"].endswith("Z")
+    async with client() as http:
+        answer = await http.post(
+            "/echo?token=eq.hidden", headers={"apikey": "hidden", "x-request-id": "abc"}
+        )
         await http.get("/api/auth/reset-password/hidden")
-        telemetry.write()
-    line = json.loads(caplog.messages[-1])
-    assert line["path"] == "/api/auth/reset-password/:token"
-    assert "hidden" not in caplog.text
+    first, second = (vars(r) for r in records.records if r.name == "gatepost.access")
+    wanted = ("request", "method", "path", "status", "key")
+    assert [first[name] for name in wanted] == ["abc", "POST", "/echo", 200, None]
+    assert first["ms"] >= 0
+    assert second["path"] == "/api/auth/reset-password/:token"
+    assert "hidden" not in records.text
+    assert answer.headers["x-request-id"] == "abc"
+
+
+def _counted(**labels: Any) -> float:
+    return REGISTRY.get_sample_value("gatepost_requests_total", labels) or 0
+
+
+async def test_metrics_count_by_api_method_and_status() -> None:
+    auth = {"api": "auth", "method": "GET", "status": "200"}
+    odd = {"api": "other", "method": "other", "status": "405"}
+    before = _counted(**auth), _counted(**odd)
+    async with client() as http:
+        await http.get("/api/auth/reset-password/x")
+        await http.request("BREW", "/echo")
+    assert (_counted(**auth), _counted(**odd)) == (before[0] + 1, before[1] + 1)

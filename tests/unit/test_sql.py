@@ -24,7 +24,6 @@ from pypika import (
 from pypika import Query as AnyQuery
 from pypika import functions as fn
 from pypika.analytics import RowNumber
-from pypika.pseudocolumns import PseudoColumn
 from pypika.terms import (
     JSON,
     AtTimezone,
@@ -37,6 +36,7 @@ from pypika.terms import (
     NamedParameter,
     NullValue,
     NumericParameter,
+    PseudoColumn,
     QmarkParameter,
     Rollup,
     Star,

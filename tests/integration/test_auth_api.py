@@ -1,4 +1,4 @@
-"""The auth door's mails, its answers to other origins, and what does not hold it up."""
+"""The auth API: its mails, its answers to other origins, and what does not delay it."""
 
 import asyncio
 import logging
@@ -83,7 +83,9 @@ async def gatepost(url: str, **settings: str) -> AsyncIterator[httpx.AsyncClient
         yield client
 
 
-async def test_a_forgotten_password(database_url: str, inbox: tuple[Inbox, int]) -> None:
+async def test_password_reset_by_mail_sets_the_new_password(
+    database_url: str, inbox: tuple[Inbox, int]
+) -> None:
     box, port = inbox
     mail_url = f"smtp://me%40example.com:p%3Ass@127.0.0.1:{port}"
     async with gatepost(database_url, MAIL_URL=mail_url) as client:
@@ -111,7 +113,7 @@ async def test_a_forgotten_password(database_url: str, inbox: tuple[Inbox, int])
         assert answer.status_code == 200
 
 
-async def test_verification_mails_go_out_in_the_background(
+async def test_verification_mail_is_sent_in_the_background(
     database_url: str, inbox: tuple[Inbox, int]
 ) -> None:
     box, port = inbox
@@ -138,7 +140,7 @@ async def test_verification_mails_go_out_in_the_background(
         assert (await client.post("/api/auth/sign-in/email", json=ANN)).status_code == 200
 
 
-async def test_a_mail_server_that_is_not_there_is_in_the_log_alone(
+async def test_unreachable_mail_server_is_logged_and_not_answered(
     database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with gatepost(database_url, MAIL_URL=f"smtp://127.0.0.1:{free_port()}") as client:
@@ -151,7 +153,7 @@ async def test_a_mail_server_that_is_not_there_is_in_the_log_alone(
     assert "ann@example.com" not in caplog.text
 
 
-async def test_other_origins(database_url: str) -> None:
+async def test_cors_lets_trusted_origins_read_the_answers(database_url: str) -> None:
     trusted = {"GATEPOST_TRUSTED_ORIGINS": "https://app.example.com"}
     async with gatepost(database_url, **trusted) as client:
         for origin, allowed in (
@@ -171,7 +173,7 @@ async def test_other_origins(database_url: str) -> None:
             assert "origin" in answer.headers["vary"].lower()
 
 
-async def test_a_database_that_fails_is_503_and_not_signed_out() -> None:
+async def test_unreachable_database_answers_503_and_signs_nobody_out() -> None:
     nowhere = "postgres://nobody:hidden@127.0.0.1:1/none"
     async with gatepost(nowhere, GATEPOST_ACQUIRE_TIMEOUT="1") as client:
         signed_up = await client.post("/api/auth/sign-up/email", json=ANN)
@@ -182,7 +184,7 @@ async def test_a_database_that_fails_is_503_and_not_signed_out() -> None:
         assert (unsigned.status_code, unsigned.json()) == (200, None)
 
 
-async def test_sign_ins_do_not_hold_up_who_is_signed_in(database_url: str) -> None:
+async def test_sign_ins_do_not_delay_get_session(database_url: str) -> None:
     async with gatepost(database_url) as client:
         await client.post("/api/auth/sign-up/email", json=ANN)
         waiting = [
@@ -199,7 +201,7 @@ async def test_sign_ins_do_not_hold_up_who_is_signed_in(database_url: str) -> No
         assert statuses == [200, 401] * 8
 
 
-async def test_paths_that_are_made_up_fill_no_table(
+async def test_unknown_paths_are_limited_without_filling_a_table(
     database_url: str, db: asyncpg.Connection
 ) -> None:
     async with gatepost(database_url, GATEPOST_RATE_LIMIT="database") as client:
@@ -218,7 +220,7 @@ async def test_paths_that_are_made_up_fill_no_table(
         assert [answer.status_code for answer in again] == [404, 429]
 
 
-async def test_a_table_that_is_missing_is_503_and_not_signed_out(
+async def test_missing_table_answers_503_and_signs_nobody_out(
     database_url: str, db: asyncpg.Connection
 ) -> None:
     async with gatepost(database_url) as client:
@@ -231,7 +233,7 @@ async def test_a_table_that_is_missing_is_503_and_not_signed_out(
         assert (await client.get("/api/auth/get-session")).json()["user"]["name"] == "Ann"
 
 
-async def test_a_text_the_database_cannot_keep(database_url: str) -> None:
+async def test_text_that_cannot_be_stored_answers_400(database_url: str) -> None:
     async with gatepost(database_url) as client:
         await client.post("/api/auth/sign-up/email", json=ANN)
         answer = await client.post("/api/auth/update-user", json={"name": "\0"})

@@ -1,0 +1,51 @@
+"""A TCP proxy in front of PostgreSQL's unix socket that can go silent, as a network does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+
+class Proxy:
+    """Passes bytes on, unless it is ``silent``: then they vanish and no connection is closed."""
+
+    def __init__(self, socket_path: str) -> None:
+        self.socket_path = socket_path
+        self._writers: list[asyncio.StreamWriter] = []
+        self.silent = False
+        self.port = 0
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream = await asyncio.open_unix_connection(self.socket_path)
+        self._writers += [writer, upstream[1]]
+        await asyncio.gather(self._pass(reader, upstream[1]), self._pass(upstream[0], writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                if not self.silent:
+                    writer.write(data)
+                    await writer.drain()
+        except OSError:
+            pass
+        if not self.silent:
+            writer.close()
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def proxied(database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy before a server that listens on a unix socket, and the address through it."""
+    parts = urlsplit(database_url)
+    proxy = Proxy(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy, f"postgres://postgres@127.0.0.1:{proxy.port}{parts.path}?sslmode=disable"
+    finally:
+        server.close()
+        proxy.close()
+        await asyncio.sleep(0.1)

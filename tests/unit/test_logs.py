@@ -1,0 +1,89 @@
+"""The log: lines of JSON in batches, and the handlers of a process that has its own."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from app import logs
+from app.logs import logging_in_batches
+from tests.support import ROOT
+
+FIELDS = {
+    "request": "abc", "method": "GET", "path": "/x", "status": 200, "ms": 1.5, "key": None,
+}  # fmt: skip
+
+
+@contextmanager
+def unconfigured() -> Iterator[logging.Logger]:
+    """The logger as in a process where nobody has configured logging; pytest has."""
+    logger, root = logging.getLogger("gatepost"), logging.getLogger()
+    handlers, root.handlers = root.handlers, []
+    try:
+        yield logger
+    finally:
+        root.handlers = handlers
+        logger.setLevel(logging.NOTSET)
+
+
+async def test_records_are_written_together_after_a_moment(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FLUSH_INTERVAL", 0.05)
+    text = ""
+    with unconfigured() as logger:
+        async with logging_in_batches():
+            for _ in range(3):
+                logging.getLogger("gatepost.access").info("%s", "x", extra=FIELDS)
+            assert capfd.readouterr().err == ""
+            for _ in range(2000):
+                text = text or capfd.readouterr().err
+                await asyncio.sleep(0 if text else 0.01)
+        assert logger.handlers == []
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == 3
+    assert lines[0].pop("time").endswith("Z")
+    assert lines[0] == FIELDS
+
+
+async def test_warning_is_written_at_once_and_the_rest_at_the_end(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with unconfigured() as logger:
+        async with logging_in_batches():
+            logger.info("first")
+            logger.warning("second %d", 2)
+            lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+            assert [line["message"] for line in lines] == ["first", "second 2"]
+            assert [line["level"] for line in lines] == ["info", "warning"]
+            assert {line["logger"] for line in lines} == {"gatepost"}
+            try:
+                raise LookupError("why")
+            except LookupError:
+                logger.info("third", exc_info=True)
+    (line,) = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert "LookupError: why" in line["exception"]
+
+
+OWN_LOGGING = """
+import asyncio, logging
+logging.basicConfig(format="%(name)s|%(message)s|%(status)s", level=logging.INFO)
+from app.logs import logging_in_batches
+async def main():
+    async with logging_in_batches():
+        logging.getLogger("gatepost.access").info("GET /x 200", extra={"status": 200})
+asyncio.run(main())
+"""
+
+
+def test_process_that_configures_logging_keeps_its_format() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_LOGGING],
+        cwd=ROOT, check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stderr == "gatepost.access|GET /x 200|200\n"
