@@ -317,13 +317,13 @@ def _statement_error(error: Exception, timeout: float) -> DatabaseError:
     match error:
         case asyncpg.InvalidCachedStatementError():
             return DatabaseUnavailableError("the schema is changing")
+        case asyncpg.DataError() if error.message is None:
+            # of the driver and not of the server; its text quotes the value
+            return StatementError("22P02", "a value does not fit its type")
         case asyncpg.PostgresError():
             return _server_error(error)
         case TimeoutError():
             return QueryTimeoutError(f"no answer within {timeout:g} s")
-        case asyncpg.InterfaceError() if isinstance(error, ValueError):
-            # a value that the driver cannot encode; that class of asyncpg has no public name
-            return StatementError("22P02", "a value does not fit its type")
     return DatabaseUnavailableError("the connection was lost")
 
 
