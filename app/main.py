@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.auth.api import auth_routes, auth_services
+from app.auth.api import auth_middleware, auth_routes, auth_services
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import Health
@@ -60,7 +60,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware=[
             Middleware(
                 RequestMiddleware, timeout=settings.request_timeout, max_body=settings.max_body
-            )
+            ),
+            *(auth_middleware(auth) if auth else ()),
         ],
         exception_handlers={
             HTTPException: http_error,

@@ -1,8 +1,10 @@
 """The auth API: Better Auth's HTTP protocol under ``/api/auth``."""
 
+from typing import Final
+
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import (
     accounts,
@@ -24,9 +26,12 @@ from app.auth.origins import Origins
 from app.auth.passwords import Passwords
 from app.auth.rate_limit import RateLimiter
 from app.auth.session_loader import SessionLoader
+from app.auth.session_management import GET_SESSION
 from app.auth.tokens import MailTokens
 from app.database import Database
 from app.settings import AuthSettings
+
+_PATH: Final = f"{PREFIX}/get-session".encode()
 
 
 def auth_routes(services: Services) -> list[BaseRoute]:
@@ -45,6 +50,26 @@ def auth_routes(services: Services) -> list[BaseRoute]:
     router = AuthRouter(routes, redirect_slashes=False, default=not_found)
     cors = Middleware(CorsMiddleware, origins=services.origins)
     return [Mount(PREFIX, app=router, middleware=[cors])]
+
+
+def auth_middleware(services: Services) -> list[Middleware]:
+    """What goes around the router of the whole application."""
+    endpoint = CorsMiddleware(GET_SESSION.endpoint, origins=services.origins)
+    return [Middleware(GetSessionMiddleware, get_session=endpoint)]
+
+
+class GetSessionMiddleware:
+    """Passes GET get-session to its endpoint without the routers: a fifth of its time."""
+
+    def __init__(self, app: ASGIApp, *, get_session: ASGIApp) -> None:
+        self.app = app
+        self.get_session = get_session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["raw_path"] == _PATH and scope["method"] == "GET":
+            await self.get_session(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class AuthRouter(Router):

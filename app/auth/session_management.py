@@ -87,8 +87,10 @@ _SIGN_OUT: Final = fields(
     }
 )
 
+GET_SESSION: Final = get("/get-session", get_session)
+
 routes: Final = [
-    get("/get-session", get_session),
+    GET_SESSION,
     post("/get-session", get_session, ignores_body=True),
     get("/list-sessions", list_sessions, session="fresh"),
     post("/revoke-session", revoke_session, body=fields({"token": string}), session="session"),
