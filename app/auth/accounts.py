@@ -14,6 +14,7 @@ from app.auth.endpoint import get, post
 from app.auth.validation import account_selector, fields, optional, provider, string
 from app.errors import AuthError
 from app.statements import accounts
+from app.statements.accounts import PublicAccount
 
 _CALLBACK = ("code", "error", "device_id", "error_description", "state", "user", "iss")
 """What a provider sends back."""
@@ -58,7 +59,7 @@ async def access_token(context: RequestContext) -> Any:
     """POST /get-access-token and /refresh-token."""
     row = await _selected(context, context.body)
     raise AuthError(
-        400, "PROVIDER_NOT_SUPPORTED", f"Provider {row['provider_id']} is not supported."
+        400, "PROVIDER_NOT_SUPPORTED", f"Provider {row.provider_id} is not supported."
     )
 
 
@@ -72,7 +73,7 @@ async def account_info(context: RequestContext) -> Any:
     )
 
 
-async def _selected(context: RequestContext, selection: dict[str, Any]) -> Any:
+async def _selected(context: RequestContext, selection: dict[str, Any]) -> PublicAccount:
     current = await sessions.find(context)
     if current is None:
         raise AuthError(401)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import (
@@ -48,8 +48,11 @@ def auth_routes(services: Services) -> list[BaseRoute]:
         *status.routes,
     ]
     router = AuthRouter(routes, redirect_slashes=False, default=not_found)
-    cors = Middleware(CorsMiddleware, origins=services.origins)
-    return [Mount(PREFIX, app=router, middleware=[cors])]
+    cors = [Middleware(CorsMiddleware, origins=services.origins)]
+    return [
+        Mount(PREFIX, app=router, middleware=cors),
+        Route(PREFIX, router, middleware=cors, include_in_schema=False),  # 404 in its own form
+    ]
 
 
 def auth_middleware(services: Services) -> list[Middleware]:
