@@ -11,6 +11,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
+from app.errors import SettingsError
+
 Scope = Literal["read", "write", "secrets"]
 RateLimit = Literal["database", "memory", "off"]
 Network = IPv4Network | IPv6Network
@@ -19,10 +21,6 @@ _MAX_AGE: Final = 400 * 24 * 3600  # what browsers keep a cookie for
 _HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]*)(:[0-9]{1,5})?"
 _HOSTS: Final = re.compile(f"{_HOST}(,{_HOST})*")
 SCOPES: Final[frozenset[str]] = frozenset(("read", "write", "secrets"))
-
-
-class SettingsError(Exception):
-    """A setting is missing or not of its form."""
 
 
 @dataclass(frozen=True, slots=True)

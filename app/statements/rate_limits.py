@@ -26,14 +26,13 @@ take: Final = statement(
 )
 """Count a request, in one atomic statement. No row: it is over the limit and was not counted."""
 
-look: Final = statement(
-    "rate_limits.look", Query.from_(_r).select(_old_time).where(_r.key == _KEY)
-)
+look: Final = statement("rate_limits.look", Query.from_(_r).select(_old_time).where(_r.key == _KEY))
 """When the last request was let through."""
 
 purge: Final = chunk(
     rate_limits,
-    lambda row: row.last_request
-    < Expression("extract(epoch FROM now() - interval '1 day') * 1000"),
+    lambda row: (
+        row.last_request < Expression("extract(epoch FROM now() - interval '1 day') * 1000")
+    ),
 )
 """A day is longer than any window."""

@@ -75,10 +75,7 @@ and of many that refresh at once one writes."""
 
 expire: Final = statement(
     "sessions.expire",
-    Query.from_(_s)
-    .delete()
-    .where((_s.token == _TOKEN) & (_s.expires_at <= _NOW))
-    .returning(_s.id),
+    Query.from_(_s).delete().where((_s.token == _TOKEN) & (_s.expires_at <= _NOW)).returning(_s.id),
 )
 """Delete a session that was found to have expired, unless it was refreshed meanwhile."""
 
@@ -98,10 +95,7 @@ revoke: Final = statement(
 
 revoke_own: Final = statement(
     "sessions.revoke_own",
-    Query.from_(_s)
-    .delete()
-    .where((_s.token == _TOKEN) & (_s.user_id == _USER))
-    .returning(_s.id),
+    Query.from_(_s).delete().where((_s.token == _TOKEN) & (_s.user_id == _USER)).returning(_s.id),
 )
 """End a session if it is the user's."""
 
@@ -111,10 +105,7 @@ revoke_all: Final = statement(
 
 revoke_others: Final = statement(
     "sessions.revoke_others",
-    Query.from_(_s)
-    .delete()
-    .where((_s.user_id == _USER) & (_s.token != _TOKEN))
-    .returning(_s.id),
+    Query.from_(_s).delete().where((_s.user_id == _USER) & (_s.token != _TOKEN)).returning(_s.id),
 )
 
 purge: Final = chunk(sessions, lambda row: row.expires_at < Expression("now()"))
