@@ -18,8 +18,8 @@ from app.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
-    """The application; without settings they are read from the environment."""
-    settings = settings or Settings.from_environment(os.environ)
+    """The application; without ``settings`` they are read from the environment."""
+    settings = settings or _settings_from_environment()
     database = Database(settings)
 
     @asynccontextmanager
@@ -43,10 +43,14 @@ async def metrics(_: Request) -> Response:
     return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
+def _settings_from_environment() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:  # uvicorn would print a traceback
+        raise SystemExit(f"gatepost: {error}") from None
+
+
 def __getattr__(name: str) -> Starlette:
     if name != "app":
         raise AttributeError(name)
-    try:
-        return create_app()
-    except SettingsError as error:
-        raise SystemExit(f"gatepost: {error}") from None
+    return create_app()
