@@ -81,7 +81,7 @@ def dev_command() -> None:
 def serve_command() -> None:
     """Serve on the database in DATABASE_URL, as it is."""
     sys.stdout.flush()
-    # replaces this process: the service does not need what reads a command line
+    # replaces this process, for the service needs none of the command line (app/server.py)
     os.execv(sys.executable, [sys.executable, "-m", "app.server"])  # noqa: S606 - no shell
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.database import Connection
 from app.sql import Statement
 
-_SAMPLES: Final[dict[str, Any]] = {
+SAMPLES: Final[dict[str, Any]] = {
     "bigint": 1,
     "boolean": True,
     "date": date(2026, 1, 1),
@@ -38,4 +38,4 @@ async def explain(
 
 
 def _sample(type_: str) -> Any:
-    return [_SAMPLES[type_[:-2]]] if type_.endswith("[]") else _SAMPLES[type_]
+    return [SAMPLES[type_[:-2]]] if type_.endswith("[]") else SAMPLES[type_]
