@@ -125,7 +125,7 @@ async def purge(
     Raises DatabaseError, and PurgeRunningError when this process was suspended for so long that
     another one took over.
     """
-    await database.fetch(purges.make, NAME)
+    await database.fetch(purges.create, NAME)
     rows = await database.fetch(purges.claim, LEASE, NAME, timedelta(seconds=interval), forced)
     if not rows:
         return None

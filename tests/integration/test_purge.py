@@ -1,4 +1,4 @@
-"""The purge: expired rows go, valid ones stay, one runner at a time, whatever happens to it."""
+"""The purge deletes expired rows and no others, by one process at a time, whatever happens to it."""
 
 import asyncio
 import os
@@ -99,7 +99,7 @@ WAITING = """
 """
 
 
-# --- what goes and what stays ---------------------------------------------------------------------
+# --- what is deleted ------------------------------------------------------------------------------
 
 
 async def test_purge_deletes_what_has_expired_and_nothing_else(
@@ -215,7 +215,7 @@ async def test_chunk_reads_only_its_pages(mode: str, filled: asyncpg.Connection)
     assert "Tid Scan on sessions r" in plan
 
 
-# --- whose turn it is -----------------------------------------------------------------------------
+# --- the lease ------------------------------------------------------------------------------------
 
 
 async def test_pass_is_due_once_per_interval(
@@ -263,7 +263,7 @@ async def test_pass_continues_where_the_last_one_was_stopped(
 async def test_pass_starts_over_when_the_recorded_table_is_unknown(
     database: Database, filled: asyncpg.Connection
 ) -> None:
-    await database.fetch(purges.make, NAME)
+    await database.fetch(purges.create, NAME)
     await filled.execute("UPDATE purges SET relation = 'of a later release', next_page = 9999")
     assert await purge(database, HOUR) == EXPIRED
 
