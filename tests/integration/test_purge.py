@@ -1,4 +1,4 @@
-"""The purge deletes expired rows and no others, by one process at a time, whatever happens to it."""
+"""The purge deletes expired rows and no others, by one process at a time, even if it is killed."""
 
 import asyncio
 import os
