@@ -33,7 +33,7 @@ schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the mig
 bench: $(ENVIRONMENT) ## Compare the speed with others, some 15 minutes; ARGS as bench/compare.py has them
 	@exec .venv/bin/python bench/compare.py $(ARGS)
 
-docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and docs/schema.svg, and the settings in docs/OPERATIONS.md
+docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and the settings in docs/OPERATIONS.md
 	@.venv/bin/python scripts/document_settings.py
 	@exec .venv/bin/python scripts/document_schema.py
 

@@ -1,7 +1,7 @@
 """The command line: ``gatepost dev | serve | migrate | migration | purge | doctor | statements``.
 
-Exit codes: 0, also after SIGINT and SIGTERM; 1 the database or the port is not to be had;
-2 a setting or an option is wrong; 3 migration files are refused; 4 a lock was not to be had in
+Exit codes: 0, also after SIGINT and SIGTERM; 1 the database or the port is not available;
+2 a setting or an option is wrong; 3 migration files are refused; 4 a lock was not available in
 time, or another purge is running; 5 a migration failed; 6 `migrate --status` found pending ones;
 7 `doctor` found a fault.
 """
@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,21 +21,23 @@ import msgspec
 import typer
 from dotenv import load_dotenv
 
-from app import statements as statements_
-from app.database import DatabaseUnavailableError, explain
-from app.errors import SettingsError
-from app.operations import doctor, migrations
-from app.operations.dbmate import DbmateError
-from app.operations.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from app.operations.migrate import BusyError, MigrationError, Patience, Status, migrate, plan
-from app.operations.migrate import status as migration_status
-from app.operations.purge import PurgeBusyError, purge_now
-from app.server import ListenError, address, end_on_signals, leave, listening, run
+from app import doctor, purge
+from app.database import connect
+from app.errors import GatepostError
+from app.explain import explain
+from app.migrations import files, runner
+from app.migrations.runner import LockOptions, Status
+from app.process import exit_on_signals, exit_with
 from app.settings import MailSettings, Settings
+from app.statements import every_statement
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = PROJECT / ".gatepost"
-"""What a developer's service keeps: the database and its key. Git-ignored."""
+"""The state of a developer's service: the database and its keys. Git-ignored."""
+
+# exit codes of commands that worked; those of errors stand in app/errors.py
+PENDING: Final = 6
+FAULT: Final = 7
 
 cli = typer.Typer(
     help="Users and sessions on PostgreSQL.",
@@ -45,77 +48,79 @@ cli = typer.Typer(
 
 
 def main() -> None:
-    """Run a command; what is wrong outside of the program is one line, not a traceback."""
+    """Run a command; an error outside of the program is one line, not a traceback."""
     try:
         cli()
-    except SettingsError as error:
-        leave(error, 2)
-    except (DatabaseUnavailableError, DbmateError, EmbeddedPostgresError, ListenError) as error:
-        leave(error, 1)
-    except migrations.RefusedError as error:
-        leave(error, 3)
-    except (BusyError, PurgeBusyError) as error:
-        leave(error, 4)
-    except MigrationError as error:
-        leave(error, 5)
+    except GatepostError as error:
+        exit_with(error)
 
 
-@cli.command()
-def dev() -> None:
+@cli.command("dev")
+def dev_command() -> None:
     """Serve for development: embedded database unless DATABASE_URL is set, migrations, a key."""
+    from app.server import base_url, listening_socket, run
+
     load_dotenv(PROJECT / ".env")
-    end_on_signals()
+    exit_on_signals()
     key = None
     if not os.environ.get("GATEPOST_SERVICE_KEYS"):
-        key = _kept("service-key")
+        key = _load_or_create_secret("service-key")
         digest = sha256(key.encode()).hexdigest()
         os.environ["GATEPOST_SERVICE_KEYS"] = f"development:{digest}:read+write+secrets"
-    _open_auth_door()
-    given = os.environ.get("DATABASE_URL") or "postgres:"  # settings are checked before all else
-    settings = Settings.from_environment(os.environ | {"DATABASE_URL": given})
-    with listening(settings) as listener, _development_database() as data:
+    _set_auth_defaults()
+    # the settings are checked, and the port is taken, before a database is started
+    url = os.environ.get("DATABASE_URL") or "postgres:"
+    settings = Settings.from_environment(os.environ | {"DATABASE_URL": url})
+    with listening_socket(settings) as listener, _development_database() as data:
         settings = Settings.from_environment(os.environ)
-        migrate(settings.database_direct_url)
-        run(settings, listener, _welcome(settings, data, key))
+        asyncio.run(runner.migrate(settings.database_direct_url))
+        run(settings, listener, _welcome(settings, base_url(settings), data, key))
 
 
-@cli.command()
-def serve() -> None:
+@cli.command("serve")
+def serve_command() -> None:
     """Serve on the database in DATABASE_URL, as it is."""
     sys.stdout.flush()
-    # in place of this process: what reads a command line would be a seventh of the service's memory
+    # replaces this process, for the service needs none of the command line (app/server.py)
     os.execv(sys.executable, [sys.executable, "-m", "app.server"])  # noqa: S606 - no shell
 
 
 @cli.command("migrate")
-def migrate_(
+def migrate_command(
     to: Annotated[str | None, typer.Option(help="Stop at this version; it stays.")] = None,
     down: Annotated[bool, typer.Option("--down", help="Take back the newest instead.")] = False,
     status: Annotated[bool, typer.Option("--status", help="List them; 6 when pending.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
-    wait: Annotated[float, typer.Option(help="Seconds for another one to end.")] = Patience.turn,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the steps.")] = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds for another migration to end.")
+    ] = LockOptions.wait,
     lock_timeout: Annotated[
-        float, typer.Option(help="Seconds for a table lock, each time.")
-    ] = Patience.lock,
-    attempts: Annotated[int, typer.Option(help="How often.", min=1)] = Patience.attempts,
-    folder: Annotated[Path, typer.Option(help="Where the files are.")] = migrations.MIGRATIONS,
+        float, typer.Option(help="Seconds for a table lock, per attempt.")
+    ] = LockOptions.lock_timeout,
+    attempts: Annotated[
+        int, typer.Option(help="Attempts to get a table lock.", min=1)
+    ] = LockOptions.attempts,
+    folder: Annotated[Path, typer.Option(help="Where the files are.")] = files.MIGRATIONS,
 ) -> None:
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
-    end_on_signals(128)
+    exit_on_signals(128)
     url = Settings.from_environment(os.environ).database_direct_url
-    if to is not None and to not in [m.version for m in migrations.trusted(folder)]:
+    if to is not None and to not in [m.version for m in files.load_verified(folder)]:
         raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
     if status or dry_run:
-        state = migration_status(url, folder=folder)
+        state = asyncio.run(runner.status(url, folder=folder))
         if dry_run:
-            for migration in plan(state, to=to, down=down):
+            for migration in runner.plan(state, to=to, down=down):
                 print(f"Would {'take back' if down else 'apply'} {migration.name}")
         else:
             _print_status(state)
-            raise typer.Exit(6 if state.pending else 0)
+            raise typer.Exit(PENDING if state.pending else 0)
         return
-    patience = Patience(turn=wait, lock=lock_timeout, attempts=attempts)
-    migrate(url, folder=folder, to=to, down=down, patience=patience, say=_say)
+    options = LockOptions(wait=wait, lock_timeout=lock_timeout, attempts=attempts)
+    report = partial(print, flush=True)
+    asyncio.run(
+        runner.migrate(url, folder=folder, to=to, down=down, options=options, report=report)
+    )
 
 
 def _print_status(state: Status) -> None:
@@ -126,89 +131,94 @@ def _print_status(state: Status) -> None:
     print(f"{len(state.applied)} applied, {len(state.pending)} pending")
 
 
-migration = typer.Typer(no_args_is_help=True, help="Migration files: make one, vouch for them.")
-cli.add_typer(migration, name="migration")
+migration_cli = typer.Typer(no_args_is_help=True, help="Migration files and their lock file.")
+cli.add_typer(migration_cli, name="migration")
 
 
-@migration.command("new")
-def migration_new(name: str) -> None:
-    """Make a file with a way up and a way back, and enter it in db/migrations.lock."""
+@migration_cli.command("new")
+def migration_new_command(name: str) -> None:
+    """Create a file with both directions, and add it to db/migrations.lock."""
     try:
-        print(os.path.relpath(migrations.new(name)))
+        print(os.path.relpath(files.create(name)))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from None
 
 
-@migration.command("lock")
-def migration_lock() -> None:
+@migration_cli.command("lock")
+def migration_lock_command() -> None:
     """Write db/migrations.lock from the files as they are."""
-    migrations.lock()
-    print(os.path.relpath(migrations.lock_file()))
+    files.write_lock_file()
+    print(os.path.relpath(files.lock_file()))
 
 
-@cli.command()
-def purge() -> None:
+@cli.command("purge")
+def purge_command() -> None:
     """Delete what has expired in DATABASE_URL now; the service does it in the background."""
-    end_on_signals(128)
-    deleted = asyncio.run(purge_now(Settings.from_environment(os.environ)))
+    exit_on_signals(128)
+    deleted = asyncio.run(purge.purge_now(Settings.from_environment(os.environ)))
     for table, count in deleted.items():
         print(f"{table:<13}  {count}")
 
 
 @cli.command("doctor")
-def doctor_(
+def doctor_command(
     json: Annotated[bool, typer.Option("--json", help="A JSON array instead of lines.")] = False,
 ) -> None:
     """Check the database of DATABASE_URL against what this version needs."""
-    findings = list(doctor.examine(Settings.from_environment(os.environ)))
+    findings = asyncio.run(doctor.examine(Settings.from_environment(os.environ)))
     if json:
         print(msgspec.json.encode(findings).decode())
     else:
         for finding in findings:
             print(f"{finding.level:<4}  {finding.check:<14}  {finding.text}")
-    raise typer.Exit(7 if any(finding.level == "fail" for finding in findings) else 0)
+    raise typer.Exit(FAULT if any(finding.level == "fail" for finding in findings) else 0)
 
 
-@cli.command()
-def statements() -> None:
+@cli.command("statements")
+def statements_command() -> None:
     """Print every fixed statement: name, text and plan."""
     load_dotenv(PROJECT / ".env")
     with _development_database() as data:
-        settings = Settings.from_environment(os.environ)
-        if data is not None:
-            migrate(settings.database_direct_url)
-        for statement, plan in asyncio.run(explain(settings.database_url, statements_.ALL)):
-            print(f"{statement.name}\n\n{statement.text}\n\n{plan}\n\n")
+        asyncio.run(_print_statements(Settings.from_environment(os.environ), data is not None))
+
+
+async def _print_statements(settings: Settings, migrate: bool) -> None:
+    if migrate:
+        await runner.migrate(settings.database_direct_url)
+    async with connect(settings.database_url) as connection:
+        plans = await explain(connection, every_statement())
+    for statement, plan in plans.items():
+        print(f"{statement.name}\n\n{statement.text}\n\n{plan}\n\n")
 
 
 @contextmanager
 def _development_database() -> Iterator[Path | None]:
-    """Set DATABASE_URL to the embedded database when it is not set; gives where the data is."""
+    """Unless DATABASE_URL is set, start the embedded database and set it; yields its folder."""
     if os.environ.get("DATABASE_URL"):
         yield None
         return
+    from app.devserver.postgres import EmbeddedPostgres
+
     with EmbeddedPostgres(STATE / "postgres") as server:
         os.environ["DATABASE_URL"] = os.environ["DATABASE_DIRECT_URL"] = server.url()
         yield server.data
 
 
-def _open_auth_door() -> None:
-    """Set what the auth door needs and the environment does not say."""
+def _set_auth_defaults() -> None:
+    """Set what the auth API needs and the environment leaves out."""
     if not os.environ.get("GATEPOST_SECRET"):
-        os.environ["GATEPOST_SECRET"] = _kept("secret")
+        os.environ["GATEPOST_SECRET"] = _load_or_create_secret("secret")
     if not os.environ.get("GATEPOST_BASE_URL"):
-        host, port = (
-            os.environ.get("HOST") or Settings.host,
-            os.environ.get("PORT") or Settings.port,
-        )
+        host = os.environ.get("HOST") or Settings.host
+        port = os.environ.get("PORT") or Settings.port
         os.environ["GATEPOST_BASE_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if not os.environ.get("MAIL_URL") and not os.environ.get("MAIL_FILE"):
         os.environ["MAIL_FILE"] = str(STATE / "mail.jsonl")
         os.environ.setdefault("MAIL_PRINT", "true")
 
 
-def _kept(name: str) -> str:
-    """A secret in .gatepost, made once."""
+def _load_or_create_secret(name: str) -> str:
+    """A secret in .gatepost, generated on first use."""
     path = STATE / name
     if not path.exists():
         STATE.mkdir(exist_ok=True)
@@ -219,20 +229,15 @@ def _kept(name: str) -> str:
     return path.read_text().strip()
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _welcome(settings: Settings, data: Path | None, key: str | None) -> str:
+def _welcome(settings: Settings, url: str, data: Path | None, key: str | None) -> str:
     mail = settings.auth.mail if settings.auth else MailSettings()
     mails = mail.file or "to the server in MAIL_URL"
-    users = f"{address(settings)}/rest/v1/users?on_conflict=email"
     return f"""\
-Gatepost     {address(settings)}
+Gatepost     {url}
 Data         {data or "in the database of DATABASE_URL"}
 Mails        {mails}
 Service key  {key or "one of GATEPOST_SERVICE_KEYS"}
-Try          curl '{users}' -H 'apikey: {key or "KEY"}' \\
+Try          curl '{url}/rest/v1/users?on_conflict=email' -H 'apikey: {key or "KEY"}' \\
                -H 'Content-Type: application/json' \\
                -H 'Prefer: resolution=merge-duplicates, return=representation' \\
                -d '{{"name": "Ada", "email": "ada@example.com"}}'"""

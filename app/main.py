@@ -14,16 +14,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from app.auth.api import auth_middleware, auth_routes, auth_services
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
-from app.health import Health
+from app.health import livez, readyz
 from app.logs import logging_in_batches
 from app.middleware import RequestMiddleware
-from app.purge import purging
+from app.purge import purge_in_background
 from app.responses import error_response
 from app.rest.api import rest_routes
 from app.settings import Settings
@@ -33,7 +33,7 @@ _log = logging.getLogger("gatepost")
 
 def create_app(settings: Settings | None = None) -> Starlette:
     """The application. Without ``settings`` they are read from the environment."""
-    settings = settings or Settings.from_environment(os.environ)
+    settings = settings or _settings_from_environment()
     database = Database(settings)
     auth = auth_services(database, settings.auth) if settings.auth else None
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with logging_in_batches():
             await database.open()
             try:
-                async with purging(database, settings.purge_every):
+                async with purge_in_background(database, settings.purge_every):
                     yield
             finally:
                 if auth:
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *(auth_routes(auth) if auth else ()),
             *rest_routes(database, settings),
             Route("/livez", livez),
-            Route("/readyz", Health(database).readyz),
+            Route("/readyz", readyz),
             Route("/metrics", metrics),
         ],
         middleware=[
@@ -71,13 +71,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.database = database
     app.state.auth = auth
     return app
-
-
-async def livez(_: Request) -> Response:
-    """The process answers."""
-    return PlainTextResponse("ok")
 
 
 async def metrics(_: Request) -> Response:
@@ -106,13 +102,16 @@ async def internal_error(request: Request, error: Exception) -> Response:
     return error_response(500, "500", "Internal error", details=request_id, headers=headers)
 
 
+def _settings_from_environment() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:
+        raise SystemExit(f"gatepost: {error}") from None
+
+
 def __getattr__(name: str) -> Starlette:
     # on demand, so that importing create_app needs no environment
     if name != "app":
         raise AttributeError(name)
-    try:
-        application = create_app()
-    except SettingsError as error:
-        raise SystemExit(f"gatepost: {error}") from None
-    globals()["app"] = application
+    application = globals()["app"] = create_app()
     return application

@@ -55,8 +55,8 @@ from filled import (
     spelled,
 )
 
-from app.operations.embedded import EmbeddedPostgres
-from app.operations.purge import CHUNK
+from app.devserver.postgres import EmbeddedPostgres
+from app.purge import CHUNK_PAGES
 from app.statements import sessions
 
 SMALL: Final = 500_000  # rows of A, B and E, unless --rows says fewer
@@ -300,7 +300,7 @@ async def purge_once(database: Database, index: str, limit: int, now: datetime) 
 
 async def experiment_b(rows: int) -> None:
     methods = {
-        "walk by TID, 128 pages": ("none", CHUNK),
+        "walk by TID, 128 pages": ("none", CHUNK_PAGES),
         "BRIN, LIMIT 1000": ("BRIN", 1000),
         "BRIN, LIMIT 5000": ("BRIN", 5000),
         "btree, LIMIT 1000": ("btree", 1000),
@@ -443,7 +443,7 @@ class Plan:
 
     tenth: int
     part: tuple[float, float]
-    chunk: int = CHUNK  # pages a statement
+    chunk: int = CHUNK_PAGES  # pages a statement
     pause: int = 0  # × the time a statement took
     rate: int = LOOKUPS  # look-ups a second; 0: as many as 4 clients can
     windows: int = WINDOWS  # at most

@@ -35,8 +35,8 @@ import httpx
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
 
-from app.operations.embedded import EmbeddedPostgres  # noqa: E402
-from app.operations.migrate import migrate  # noqa: E402
+from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
+from app.migrations.runner import migrate  # noqa: E402
 
 USERS: Final = 100_000
 SESSIONS: Final = 500_000
@@ -284,7 +284,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         Path(folder).chmod(0o711)  # for the user the server runs as; the data in it is private
         with EmbeddedPostgres(Path(folder) / "postgres") as server:
-            migrate(server.url())
+            asyncio.run(migrate(server.url()))
             asyncio.run(run(server))
 
 

@@ -8,6 +8,7 @@ are ratios of rounds that ran beside each other, as the median with the range.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import subprocess
@@ -24,8 +25,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
 
 from app.auth.passwords import hashed  # noqa: E402
-from app.operations.embedded import EmbeddedPostgres  # noqa: E402
-from app.operations.migrate import migrate  # noqa: E402
+from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
+from app.migrations.runner import migrate  # noqa: E402
 from bench import rivals  # noqa: E402
 from bench.by_hand import STATEMENTS  # noqa: E402
 from bench.harness import (  # noqa: E402
@@ -87,7 +88,7 @@ class Bench:
         self.database = Database(postmaster, postgres.binaries / "psql", self.url)
 
     def seed(self) -> None:
-        migrate(self.url)
+        asyncio.run(migrate(self.url))
         self.database.sql("CREATE EXTENSION pg_stat_statements")
         password = hashed(rivals.PASSWORD, "0" * 32)
         text = SEED.format(
@@ -123,8 +124,7 @@ class Bench:
             application = "bench.by_hand:app" if name == LIMIT_B else "app.main:app"
             command = [
                 *(sys.executable, "-m", "uvicorn", application, "--port", str(port)),
-                *("--loop", "uvloop", "--log-level", "warning", "--http"),
-                "httptools" if name == LIMIT_B else "app.http.protocol:WholeAnswerProtocol",
+                *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
                 *("--no-access-log", "--no-proxy-headers", "--workers", str(workers)),
             ]
         path, log = write(self.folder / f"{name}.requests", requests), self.folder / f"{name}.log"

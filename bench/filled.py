@@ -18,8 +18,8 @@ import asyncpg
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
 
-from app.operations.embedded import EmbeddedPostgres  # noqa: E402
-from app.operations.migrate import migrate  # noqa: E402
+from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
+from app.migrations.runner import migrate  # noqa: E402
 from app.sql import Statement  # noqa: E402
 from app.statements import sessions  # noqa: E402
 
@@ -73,7 +73,7 @@ async def server(
     with folder() as home:
         options = SETTINGS | dict(memory)
         with EmbeddedPostgres(home / "pg", binaries=binaries, options=options) as running:
-            await asyncio.to_thread(migrate, running.url())
+            await migrate(running.url())
             yield running
 
 

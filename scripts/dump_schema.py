@@ -1,12 +1,19 @@
 """Write what follows from the migrations: db/migrations.lock, db/schema.sql, db/catalogue.txt."""
 
-from app.database import Direct
-from app.operations import catalogue, dbmate, migrations
-from app.operations.embedded import scratch
+import asyncio
 
-migrations.lock()
-with scratch() as server:
-    dbmate.up(server.url())
-    dbmate.dump(server.url(), migrations.MIGRATIONS.with_name("schema.sql"))
-    with Direct(server.url(), search_path="public") as database:
-        catalogue.EXPECTED.write_text(catalogue.render(catalogue.read(database)))
+from app.devserver.postgres import scratch, wheel_binaries
+from app.migrations import catalogue, dbmate, files
+
+
+async def main() -> None:
+    files.write_lock_file()
+    with scratch() as server:
+        await dbmate.up(server.url())
+        await dbmate.dump(
+            server.url(), files.MIGRATIONS.with_name("schema.sql"), programs=wheel_binaries()
+        )
+        catalogue.EXPECTED.write_text(catalogue.render(await catalogue.read(server.url())))
+
+
+asyncio.run(main())

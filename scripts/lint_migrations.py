@@ -18,12 +18,13 @@ from pglast.enums import AlterTableType as Alter
 from pglast.enums import ConstrType, ObjectType
 from pglast.parser import ParseError
 
-from app.operations import migrations
+from app.errors import MigrationFilesError
+from app.migrations import files
 
 Finding = tuple[int, str, str]  # line, rule, text
 
 SQUAWK = Path(sys.executable).with_name("squawk")
-CONFIG = migrations.MIGRATIONS.parents[1] / ".squawk.toml"
+CONFIG = files.MIGRATIONS.parents[1] / ".squawk.toml"
 SECTION = re.compile(r"^-- migrate:(up|down)\b(.*)$", re.MULTILINE)
 REMOVAL = {"remove", "drop", "rename"}
 TYPES = {
@@ -203,7 +204,7 @@ def findings(name: str, text: str) -> tuple[list[Finding], Contents | None]:
     return wrong, contents
 
 
-def squawk(migration: migrations.Migration, folder: Path) -> bool:
+def squawk(migration: files.Migration, folder: Path) -> bool:
     """Whether squawk finds nothing in the way up. It prints what it finds."""
     found, _ = parts(migration.content.decode())
     up = found["up"][0]
@@ -223,14 +224,14 @@ def squawk(migration: migrations.Migration, folder: Path) -> bool:
 def main(folder: Path) -> int:
     clean = True
     try:
-        migrations.trusted(folder)
-    except migrations.RefusedError as error:
+        files.load_verified(folder)
+    except MigrationFilesError as error:
         clean = False
         for line in str(error).splitlines():
             name, _, text = line.partition(": ")
             print(f"{name}:1: lock: {text}")
     everything: dict[str, tuple[list[Finding], Contents | None]] = {}
-    for migration in migrations.read(folder):
+    for migration in files.load(folder):
         everything[migration.name] = findings(migration.name, migration.content.decode())
     indexed = {key for _, found in everything.values() if found for key in found.indexed}
     for name, (wrong, found) in everything.items():
@@ -245,11 +246,11 @@ def main(folder: Path) -> int:
             print(f"{name}:{line}: {rule}: {text}")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory() as temporary:
-        for migration in migrations.read(folder):
+        for migration in files.load(folder):
             if everything[migration.name][1] and not squawk(migration, Path(temporary)):
                 clean = False
     return 0 if clean else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else migrations.MIGRATIONS))
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else files.MIGRATIONS))

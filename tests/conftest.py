@@ -1,5 +1,6 @@
 """The fixtures: PostgreSQL servers, databases cloned from a migrated template, the service."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,9 +12,9 @@ import asyncpg
 import httpx
 import pytest
 
+from app.devserver.postgres import scratch, wheel_binaries
 from app.main import create_app
-from app.operations import dbmate
-from app.operations.embedded import scratch, wheel_binaries
+from app.migrations import dbmate
 from app.settings import Settings
 from tests import GIVEN_URL
 from tests.support import IN_CI, KEYS, ROOT, Server, Service, environment, running_service
@@ -72,7 +73,7 @@ def templates(postgres_servers: Callable[[str], Server]) -> Iterator[Callable[[S
         @cache
         def make(server: Server) -> str:
             name = stack.enter_context(server.database())
-            dbmate.up(server.url(name))
+            asyncio.run(dbmate.up(server.url(name)))
             return name
 
         yield make

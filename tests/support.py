@@ -107,7 +107,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Service:
-    """A running ``uvicorn app.main:app``."""
+    """A running ``gatepost serve``."""
 
     url: str
     database_url: str
@@ -127,11 +127,11 @@ class Service:
 def running_service(database_url: str, log: Path, **settings: str) -> Iterator[Service]:
     """The service as a process, ready to answer; ``settings`` are added to its environment."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--no-access-log"]
+    address = {"HOST": "127.0.0.1", "PORT": str(port)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=ROOT, env=environment(database_url) | settings,
+            [sys.executable, "-m", "app.cli", "serve"],
+            cwd=ROOT, env=environment(database_url) | address | settings,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:

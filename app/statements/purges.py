@@ -1,6 +1,6 @@
-"""The walk through the tables that deletes what has expired: its chunks, and whose turn it is.
+"""The purge: deleting a chunk of a table, and the lease that lets one process purge at a time.
 
-Times are the database's, so that a service with a wrong clock signs nobody out.
+All times are the database's: a service with a wrong clock must not delete valid sessions.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from app.sql import Expression, Field, Parameter, Query, Record, Statement, Tabl
 
 
 def chunk(relation: Relation, has_expired: Callable[[Any], Any]) -> Statement[Record]:
-    """Deletes what has expired from the row address ``first`` up to ``end``, and counts it.
+    """Delete what has expired from the row address ``first`` up to ``end``, and count it.
 
-    No index serves this, for one that held expires_at would make every refresh write to all indexes
-    of the table. A row that somebody else has locked is left to the next pass.
+    There is no index for this: with one on expires_at, every refresh of a session would have to
+    update all indexes of the table. Rows that another transaction has locked are skipped.
     """
     row, old = (Table(relation.name, alias=alias) for alias in ("r", "o"))
     gone = Table("gone")
@@ -48,8 +48,8 @@ _NOW: Final = Expression("now()")
 _until = Expression("now() + {}", Parameter("length", "interval"))
 _default = Expression("DEFAULT")
 
-make: Final = statement(
-    "purges.make",
+create: Final = statement(
+    "purges.create",
     Query.into(purges.table)
     .columns("name")
     .insert(Parameter("name", "text"))
@@ -72,7 +72,7 @@ claim: Final = statement(
     )
     .returning(_p.relation, _p.next_page, _p.leased_until),
 )
-"""Take the lease. No row: somebody else has it, or no pass is due."""
+"""Take the lease. No row: another process holds it, or no pass is due."""
 
 pages: Final = statement(
     "purges.pages",
@@ -94,7 +94,7 @@ advance: Final = statement(
     .where(_is_ours)
     .returning(_p.leased_until),
 )
-"""Note how far it is and hold the lease longer. No row: it lapsed, and somebody else took it."""
+"""Record the progress and extend the lease. No row: it lapsed, and another process took it."""
 
 finish: Final = statement(
     "purges.finish",
@@ -111,4 +111,4 @@ release: Final = statement(
     "purges.release",
     Query.update(_p).set(Field("leased_until"), _default).where(_is_ours).returning(_p.name),
 )
-"""Give the lease back before the end of the pass: another may go on at once."""
+"""Give the lease back before the end of the pass, so that another process can continue it."""

@@ -13,13 +13,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.operations import unprivileged
-from app.operations.embedded import (
-    THROWAWAY,
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    wheel_binaries,
-)
+from app.devserver import system_user
+from app.devserver.postgres import THROWAWAY, EmbeddedPostgres, wheel_binaries
+from app.errors import EmbeddedPostgresError
 from tests.support import ROOT, Server, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="about running as root")
@@ -27,7 +23,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="about running as root
 HOLD = """
 import sys
 from pathlib import Path
-from app.operations.embedded import THROWAWAY, EmbeddedPostgres
+from app.devserver.postgres import THROWAWAY, EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), options=THROWAWAY)
 server.start()
 print((server.data / "postmaster.pid").read_text().split()[0], flush=True)
@@ -36,7 +32,7 @@ server.stop()
 """
 
 
-def make(home: Path) -> EmbeddedPostgres:
+def throwaway(home: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(home, options=THROWAWAY)
 
 
@@ -75,8 +71,8 @@ def held(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
                 process.kill()
 
 
-def test_data_outlives_the_server(open_tmp_path: Path) -> None:
-    with make(open_tmp_path / "home") as server:
+def test_data_persist_after_the_server_stops(open_tmp_path: Path) -> None:
+    with throwaway(open_tmp_path / "home") as server:
         sql(server, "CREATE TABLE kept AS SELECT 42 AS answer")
         first = postmaster(server)
     assert not alive(first)
@@ -86,8 +82,8 @@ def test_data_outlives_the_server(open_tmp_path: Path) -> None:
         assert server.data == open_tmp_path / "home" / "data"
 
 
-def test_it_listens_on_a_private_socket_only(open_tmp_path: Path) -> None:
-    with make(open_tmp_path) as server:
+def test_server_listens_only_on_a_private_socket(open_tmp_path: Path) -> None:
+    with throwaway(open_tmp_path) as server:
         assert sql(server, "SHOW listen_addresses") == ""
         assert sql(server, "SELECT count(*) FROM pg_hba_file_rules WHERE type <> 'local'"
                            " AND auth_method <> 'reject'") == "0"  # fmt: skip
@@ -99,15 +95,15 @@ def test_it_listens_on_a_private_socket_only(open_tmp_path: Path) -> None:
     assert not sockets.exists()
 
 
-def test_new_databases_are_utf8_in_byte_order(open_tmp_path: Path) -> None:
-    with make(open_tmp_path) as server:
+def test_new_databases_use_utf8_and_sort_by_bytes(open_tmp_path: Path) -> None:
+    with throwaway(open_tmp_path) as server:
         assert sql(server, "SHOW server_encoding") == "UTF8"
         order = "SELECT string_agg(x, '' ORDER BY x) FROM unnest('{a,B,ä,C}'::text[]) x"
         assert sql(server, order) == "BCaä"
 
 
 async def test_any_database_name_can_be_addressed(open_tmp_path: Path) -> None:
-    with make(open_tmp_path) as server:
+    with throwaway(open_tmp_path) as server:
         sql(server, 'CREATE DATABASE "a b/c?d%e&f"')
         connection = await asyncpg.connect(server.url("a b/c?d%e&f"))
         try:
@@ -116,8 +112,8 @@ async def test_any_database_name_can_be_addressed(open_tmp_path: Path) -> None:
             await connection.close()
 
 
-def test_the_last_user_ends_it(open_tmp_path: Path) -> None:
-    first, second = make(open_tmp_path), make(open_tmp_path)
+def test_last_user_stops_the_server(open_tmp_path: Path) -> None:
+    first, second = throwaway(open_tmp_path), throwaway(open_tmp_path)
     with first:
         with second, held(open_tmp_path) as (_, pid):
             assert pid == postmaster(first) == postmaster(second)
@@ -125,7 +121,7 @@ def test_the_last_user_ends_it(open_tmp_path: Path) -> None:
     assert not alive(pid)
 
 
-def test_starting_at_once_starts_one(open_tmp_path: Path) -> None:
+def test_concurrent_starts_start_one_server(open_tmp_path: Path) -> None:
     processes = [holder(open_tmp_path) for _ in range(4)]
     pids = {int(process.stdout.readline()) for process in processes if process.stdout}
     for process in processes:
@@ -135,33 +131,33 @@ def test_starting_at_once_starts_one(open_tmp_path: Path) -> None:
     assert not alive(pids.pop())
 
 
-def test_a_killed_owner_holds_nothing(open_tmp_path: Path) -> None:
+def test_killed_user_does_not_keep_the_server(open_tmp_path: Path) -> None:
     with held(open_tmp_path) as (owner, pid):
         owner.kill()
         owner.wait()
     assert alive(pid)
-    with make(open_tmp_path) as server:
+    with throwaway(open_tmp_path) as server:
         assert postmaster(server) == pid
     assert not alive(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
-def test_a_killed_server_is_started_again(open_tmp_path: Path, number: int) -> None:
+def test_killed_server_is_started_again(open_tmp_path: Path, number: int) -> None:
     with held(open_tmp_path) as (owner, pid):
-        with make(open_tmp_path) as server:
+        with throwaway(open_tmp_path) as server:
             # on its way to the disk when psql returns, unlike what a throwaway server does
             sql(server, "SET synchronous_commit = on; CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(pid, number)
         owner.kill()
         wait_until(lambda: not alive(pid), "the postmaster is gone")
-    with make(open_tmp_path) as server:
+    with throwaway(open_tmp_path) as server:
         assert postmaster(server) != pid
         assert sql(server, "SELECT answer FROM kept") == "42"
     assert not alive(pid)
 
 
-def test_a_user_may_stop_after_the_server_was_killed(open_tmp_path: Path) -> None:
-    server = make(open_tmp_path)
+def test_stop_succeeds_after_the_server_was_killed(open_tmp_path: Path) -> None:
+    server = throwaway(open_tmp_path)
     server.start()
     os.kill(postmaster(server), signal.SIGKILL)
     server.stop()
@@ -169,7 +165,7 @@ def test_a_user_may_stop_after_the_server_was_killed(open_tmp_path: Path) -> Non
         assert sql(server, "SELECT 1") == "1"
 
 
-def test_a_reused_pid_is_not_taken_for_the_server(open_tmp_path: Path) -> None:
+def test_reused_pid_is_not_mistaken_for_the_server(open_tmp_path: Path) -> None:
     with held(open_tmp_path) as (owner, pid):
         owner.kill()
         os.kill(pid, signal.SIGKILL)
@@ -180,26 +176,26 @@ def test_a_reused_pid_is_not_taken_for_the_server(open_tmp_path: Path) -> None:
         try:
             _, *rest = file.read_text().splitlines()
             file.write_text("\n".join([str(other.pid), *rest, ""]))
-            with make(open_tmp_path) as server:
+            with throwaway(open_tmp_path) as server:
                 assert sql(server, "SELECT 1") == "1"
             assert other.poll() is None
         finally:
             other.kill()
 
 
-def test_a_kill_while_the_data_is_made_leaves_nothing_half_done(open_tmp_path: Path) -> None:
+def test_kill_during_initdb_leaves_no_partial_data(open_tmp_path: Path) -> None:
     home = open_tmp_path / "home"
     with holder(home) as process:
         wait_until(lambda: any(home.glob("new-*")) or (home / "data").exists(), "initdb began")
         process.kill()
     for _ in range(2):  # the killed one's initdb may outlive it, but not the first round
-        with make(home) as server:
+        with throwaway(home) as server:
             assert sql(server, "SELECT 1") == "1"
     assert not list(home.glob("new-*"))
 
 
-def test_what_the_server_says_is_in_the_error(open_tmp_path: Path) -> None:
-    with make(open_tmp_path) as server:
+def test_error_contains_the_log_of_the_server(open_tmp_path: Path) -> None:
+    with throwaway(open_tmp_path) as server:
         data = server.data
     (data / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(EmbeddedPostgresError, match=r"^pg_ctl failed: ") as raised:
@@ -208,7 +204,7 @@ def test_what_the_server_says_is_in_the_error(open_tmp_path: Path) -> None:
     assert str(server.log) in str(raised.value)
 
 
-def test_a_bad_option_is_an_error(open_tmp_path: Path) -> None:
+def test_bad_option_is_an_error(open_tmp_path: Path) -> None:
     server = EmbeddedPostgres(open_tmp_path, options={"shared_buffers": "a lot; touch x"})
     with pytest.raises(EmbeddedPostgresError, match='invalid value for parameter "shared_buffers"'):
         server.start()
@@ -220,15 +216,15 @@ def test_missing_binaries_are_an_error(open_tmp_path: Path) -> None:
         server.start()
 
 
-def test_a_home_that_cannot_be_made_is_an_error(open_tmp_path: Path) -> None:
+def test_home_that_cannot_be_created_is_an_error(open_tmp_path: Path) -> None:
     (open_tmp_path / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match="file"):
-        make(open_tmp_path / "file" / "home").start()
+        throwaway(open_tmp_path / "file" / "home").start()
 
 
 @needs_root
-def test_somebody_elses_socket_folder_is_refused(open_tmp_path: Path) -> None:
-    with make(open_tmp_path) as server:
+def test_socket_folder_of_another_user_is_refused(open_tmp_path: Path) -> None:
+    with throwaway(open_tmp_path) as server:
         sockets = server.sockets
     sockets.mkdir(mode=0o700)
     os.chown(sockets, 65534, 65534)
@@ -242,7 +238,7 @@ def test_somebody_elses_socket_folder_is_refused(open_tmp_path: Path) -> None:
 @needs_root
 def test_data_keep_their_owner(open_tmp_path: Path) -> None:
     """As when root starts what a developer made without sudo."""
-    with make(open_tmp_path) as server:
+    with throwaway(open_tmp_path) as server:
         pass
     for path in (server.data, *server.data.rglob("*")):
         os.chown(path, 12345, 12345, follow_symlinks=False)
@@ -252,20 +248,20 @@ def test_data_keep_their_owner(open_tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_closed_folder_stays_closed(open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unprivileged, "SYSTEM_HOME", open_tmp_path / "system")
+def test_private_folder_stays_private(open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_user, "SYSTEM_HOME", open_tmp_path / "system")
     closed = open_tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with make(closed / "home") as server:
+    with throwaway(closed / "home") as server:
         sql(server, "CREATE TABLE kept AS SELECT 42 AS answer")
         assert server.data.is_relative_to(open_tmp_path / "system")
-    with make(closed / "home") as server:
+    with throwaway(closed / "home") as server:
         assert sql(server, "SELECT answer FROM kept") == "42"
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
 @needs_root
-def test_a_wheel_in_a_closed_folder_is_copied(
+def test_wheel_in_a_private_folder_is_copied(
     open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = wheel_binaries().parents[1]
@@ -273,9 +269,9 @@ def test_a_wheel_in_a_closed_folder_is_copied(
     closed.mkdir(mode=0o700)
     for folder in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(folder, closed / folder.name)
-    monkeypatch.setattr(unprivileged, "SYSTEM_HOME", open_tmp_path / "system")
+    monkeypatch.setattr(system_user, "SYSTEM_HOME", open_tmp_path / "system")
     monkeypatch.syspath_prepend(str(closed))
-    with make(open_tmp_path / "home") as server:
+    with throwaway(open_tmp_path / "home") as server:
         assert sql(server, "SELECT 1") == "1"  # its psql is the copy's, and finds libpq
         assert server.binaries.is_relative_to(open_tmp_path / "system")
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700

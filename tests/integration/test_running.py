@@ -1,5 +1,5 @@
-"""The command line as a developer and an operator meet it: real processes, from a copy of the
-project in a folder with a space in its name."""
+"""The commands of developers and operators: real processes, from a copy of the project in a folder
+with a space in its name."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app import statements
-from app.operations.migrations import versions
+from app.migrations.files import versions
+from app.statements import every_statement
 from tests.support import (
     KEYS,
     ROOT,
@@ -38,7 +38,7 @@ NOWHERE = "postgres://app:hunter2@127.0.0.1:1/gatepost"  # port 1: nothing liste
 
 @pytest.fixture
 def project(open_tmp_path: Path) -> Path:
-    """A copy of what a clone has, without any state."""
+    """A copy of the project without any state."""
     folder = open_tmp_path / "my project"
     for part in ("app", "db"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -109,30 +109,28 @@ def postmasters(project: Path) -> list[Path]:
     return list(project.glob(".gatepost/**/postmaster.pid"))
 
 
-def gatepost(
-    project: Path, *arguments: str, timeout: float = 60, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    return run([sys.executable, "-m", "app.cli", *arguments], project, timeout, settings)
+def gatepost(project: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "app.cli", *arguments], project, settings)
 
 
 def run(
-    command: Sequence[str], project: Path, timeout: float, settings: dict[str, str]
+    command: Sequence[str], project: Path, settings: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=project, env=os.environ | settings, timeout=timeout,
+        command, cwd=project, env=os.environ | settings, timeout=60,
         check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
 def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
-    """What a failed command said: one line, after our name."""
+    """The error message of a failed command, which must be one line."""
     assert done.returncode == code, done.stderr
     assert re.fullmatch(r"gatepost: [^\n]+\n", done.stderr), done.stderr
     return done.stderr
 
 
 class TestDev:
-    def test_the_command_it_prints_works(self, project: Path) -> None:
+    def test_printed_command_works(self, project: Path) -> None:
         with dev(project) as running:
             assert running.line("Gatepost") == running.url
             assert (Path(running.line("Data")) / "PG_VERSION").exists()
@@ -149,7 +147,7 @@ class TestDev:
                 assert user["email"] in running.users
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_it_ends_cleanly_and_takes_its_server_along(self, project: Path, number: int) -> None:
+    def test_signal_stops_the_service_and_its_database(self, project: Path, number: int) -> None:
         with dev(project) as running:
             assert len(postmasters(project)) == 1
             running.process.send_signal(number)
@@ -157,7 +155,7 @@ class TestDev:
             assert "Traceback" not in running.errors.read_text()
         assert postmasters(project) == []
 
-    def test_twice_in_a_row_is_the_same_database_and_key(self, project: Path) -> None:
+    def test_second_start_uses_the_same_database_and_key(self, project: Path) -> None:
         with dev(project) as first:
             first.add("kept@example.com")
             key = first.line("Service key")
@@ -166,7 +164,7 @@ class TestDev:
             assert second.line("Service key") == key
         assert (project / ".gatepost" / "service-key").stat().st_mode & 0o777 == 0o600
 
-    def test_it_works_after_kill_9(self, project: Path) -> None:
+    def test_start_after_kill_9_succeeds(self, project: Path) -> None:
         with dev(project) as first:
             first.add("kept@example.com")
             first.process.kill()
@@ -175,7 +173,7 @@ class TestDev:
             assert second.users == ["kept@example.com"]
         assert postmasters(project) == []
 
-    def test_it_works_after_kill_9_of_its_server_too(self, project: Path) -> None:
+    def test_start_after_kill_9_of_the_database_succeeds(self, project: Path) -> None:
         with dev(project) as first:
             first.add("kept@example.com")
             first.process.kill()
@@ -185,7 +183,7 @@ class TestDev:
             assert second.users == ["kept@example.com"]
         assert postmasters(project) == []
 
-    def test_a_given_database_is_used_and_no_server_started(
+    def test_given_database_is_used_and_none_is_started(
         self, project: Path, empty_url: str
     ) -> None:
         with dev(project, DATABASE_URL=empty_url) as running:
@@ -194,7 +192,7 @@ class TestDev:
             assert "DATABASE_URL" in running.line("Data")
             assert not (project / ".gatepost" / "postgres").exists()
 
-    def test_given_keys_are_used_and_none_is_made(self, project: Path, empty_url: str) -> None:
+    def test_given_keys_are_used_and_none_is_created(self, project: Path, empty_url: str) -> None:
         keys = environment(empty_url)["GATEPOST_SERVICE_KEYS"]
         with dev(project, DATABASE_URL=empty_url, GATEPOST_SERVICE_KEYS=keys) as running:
             users = f"{running.url}/rest/v1/users"
@@ -202,13 +200,13 @@ class TestDev:
             assert not (project / ".gatepost" / "service-key").exists()
             assert "GATEPOST_SERVICE_KEYS" in running.line("Service key")
 
-    def test_dotenv_is_read_and_the_environment_wins(self, project: Path, empty_url: str) -> None:
+    def test_environment_overrides_dotenv(self, project: Path, empty_url: str) -> None:
         (project / ".env").write_text(f"DATABASE_URL={empty_url}\nPORT=1\n")
         with dev(project) as running:
             assert running.users == []
             assert not (project / ".gatepost" / "postgres").exists()
 
-    def test_a_taken_port_is_said_before_anything_is_made(self, project: Path) -> None:
+    def test_taken_port_is_reported_before_a_database_is_created(self, project: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             message = one_line(gatepost(project, "dev", PORT=str(port)), 1)
@@ -218,25 +216,25 @@ class TestDev:
         assert suggested[1] != str(port)
         assert not (project / ".gatepost" / "postgres").exists()
 
-    def test_an_address_of_another_machine(self, project: Path) -> None:
+    def test_address_of_another_machine_is_an_error(self, project: Path) -> None:
         message = one_line(gatepost(project, "dev", HOST="192.0.2.1", PORT=str(free_port())), 1)
         assert "of 192.0.2.1: Cannot assign requested address" in message
 
-    def test_an_unreachable_database(self, project: Path) -> None:
+    def test_unreachable_database_is_an_error(self, project: Path) -> None:
         done = gatepost(project, "dev", DATABASE_URL=NOWHERE, PORT=str(free_port()))
         message = one_line(done, 1)
         assert "127.0.0.1:1/gatepost" in message
         assert "connection refused" in message
         assert "hunter2" not in message
 
-    def test_a_database_that_refuses(self, project: Path, empty_url: str) -> None:
+    def test_unknown_database_user_is_an_error(self, project: Path, empty_url: str) -> None:
         url = urlsplit(empty_url)
         ghost = url._replace(netloc=f"ghost:hunter2@{url.netloc.rpartition('@')[2]}").geturl()
         message = one_line(gatepost(project, "dev", DATABASE_URL=ghost, PORT=str(free_port())), 1)
         assert "ghost" in message
         assert "hunter2" not in message
 
-    def test_a_malformed_address_is_not_repeated(self, project: Path) -> None:
+    def test_malformed_address_is_not_repeated(self, project: Path) -> None:
         url = "postgres://app:hunter2/more@db/gatepost"
         message = one_line(gatepost(project, "dev", DATABASE_URL=url, PORT=str(free_port())), 2)
         assert message.startswith("gatepost: DATABASE_URL is not a PostgreSQL address")
@@ -245,18 +243,18 @@ class TestDev:
 
 
 class TestMigrate:
-    def test_it_applies_what_is_pending(self, project: Path, empty_url: str) -> None:
+    def test_migrate_applies_what_is_pending(self, project: Path, empty_url: str) -> None:
         done = gatepost(project, "migrate", DATABASE_URL=empty_url)
         assert done.returncode == 0, done.stderr
         assert re.findall(r"Applying (\d+)", done.stdout) == versions()
         again = gatepost(project, "migrate", DATABASE_URL=empty_url)
         assert (again.returncode, again.stdout) == (0, "Nothing to do\n")
 
-    def test_it_goes_by_the_direct_address(self, project: Path, empty_url: str) -> None:
+    def test_migrate_prefers_the_direct_address(self, project: Path, empty_url: str) -> None:
         done = gatepost(project, "migrate", DATABASE_URL=NOWHERE, DATABASE_DIRECT_URL=empty_url)
         assert done.returncode == 0, done.stderr
 
-    def test_a_broken_migration_is_named(self, project: Path, empty_url: str) -> None:
+    def test_broken_migration_is_named(self, project: Path, empty_url: str) -> None:
         broken = project / "db" / "migrations" / "20991231235959_broken.sql"
         broken.write_text("-- migrate:up\nCREATE TABLE;\n-- migrate:down\n")
         assert gatepost(project, "migration", "lock").returncode == 0
@@ -267,7 +265,7 @@ class TestMigrate:
 
 
 class TestServe:
-    def test_it_leaves_the_database_as_it_is(self, project: Path, empty_url: str) -> None:
+    def test_serve_does_not_migrate(self, project: Path, empty_url: str) -> None:
         port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"],
@@ -285,17 +283,76 @@ class TestServe:
                 process.terminate()
             assert process.wait(30) == 0
 
-    def test_it_needs_a_database(self, project: Path) -> None:
+    def test_serve_requires_a_database(self, project: Path) -> None:
         assert "DATABASE_URL is not set" in one_line(gatepost(project, "serve"), 2)
         assert not (project / ".gatepost").exists()
 
 
-class TestUvicorn:
-    def test_the_environment_is_enough(self, service: Service) -> None:
-        assert httpx.get(f"{service.url}/livez").status_code == 200
-        assert httpx.get(f"{service.url}/readyz").status_code == 200
-        users = httpx.get(f"{service.rest}/users", headers={"apikey": KEYS["reader"]})
-        assert users.json() == []
+UVICORN = {
+    "application": [sys.executable, "-m", "uvicorn", "app.main:app"],
+    "factory": [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"],
+}
+
+
+@contextmanager
+def uvicorn(command: Sequence[str], database_url: str, log: Path) -> Iterator[str]:
+    """The service run by uvicorn's own command; yields its address."""
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], cwd=ROOT, env=environment(database_url),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: process.poll() is not None or answers(f"{url}/readyz"), "ready")
+        assert process.poll() is None, log.read_text()
+        yield url
+    finally:
+        end(process)
+
+
+def response_to(url: str, path: str) -> tuple[int, str, dict[str, str]]:
+    """Status, body and headers, without those that differ between servers and requests."""
+    answer = httpx.get(f"{url}{path}", headers={"apikey": KEYS["reader"]})
+    changing = {"date", "server", "x-request-id"}
+    headers = {name: value for name, value in answer.headers.items() if name not in changing}
+    return answer.status_code, answer.text, headers
+
+
+def test_uvicorn_gives_the_same_responses_as_serve(service: Service, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        urls = [
+            stack.enter_context(uvicorn(command, service.database_url, tmp_path / name))
+            for name, command in UVICORN.items()
+        ]
+        for path, status in (
+            ("/livez", 200),
+            ("/readyz", 200),
+            ("/rest/v1/users", 200),
+            ("/rest/v1/users?id=eq.1", 400),
+            ("/nowhere", 404),
+        ):
+            expected = response_to(service.url, path)
+            assert expected[0] == status
+            assert [response_to(url, path) for url in urls] == [expected, expected]
+
+
+LOADED = "import sys, app.{}; print(*sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("module", "unused"),
+    [
+        ("server", ("app.devserver", "app.cli", "typer")),
+        ("cli", ("app.devserver", "app.main", "uvicorn")),
+    ],
+)
+def test_module_imports_only_what_it_runs(module: str, unused: Sequence[str]) -> None:
+    done = run([sys.executable, "-c", LOADED.format(module)], ROOT, {})
+    assert done.returncode == 0, done.stderr
+    assert {"app", "asyncpg"} <= {*done.stdout.split()}
+    assert {*done.stdout.split()}.isdisjoint(unused)
 
 
 BAD = [
@@ -307,24 +364,23 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-@pytest.mark.parametrize("command", ["dev", "serve", "migrate", "uvicorn"])
-def test_a_bad_setting_is_one_line_that_names_it(
+@pytest.mark.parametrize("command", ["dev", "serve", "migrate", *UVICORN])
+def test_bad_setting_is_one_line_that_names_it(
     project: Path, command: str, name: str, value: str
 ) -> None:
     settings = {"DATABASE_URL": NOWHERE, name: value}
-    if command == "uvicorn":
-        uvicorn = [sys.executable, "-m", "uvicorn", "app.main:app"]
-        message = one_line(run(uvicorn, project, 60, settings), 1)
+    if command in UVICORN:
+        message = one_line(run(UVICORN[command], project, settings), 1)
     else:
         message = one_line(gatepost(project, command, **settings), 2)
     assert name in message
     assert "hunter2" not in message
 
 
-def test_statements_are_printed_with_their_plans(project: Path) -> None:
+def test_statements_prints_each_with_its_plan(project: Path) -> None:
     done = gatepost(project, "statements")
     assert done.returncode == 0, done.stderr
-    for statement in statements.ALL:
+    for statement in every_statement():
         head = f"{statement.name}\n\n{statement.text}\n\n"
         assert head in done.stdout
         assert "(cost=" in done.stdout.partition(head)[2].splitlines()[0]

@@ -1,5 +1,6 @@
 """Databases without a schema, folders of migrations, and ``gatepost migrate`` as a process."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import dbmate, migrations
+from app.devserver.postgres import wheel_binaries
+from app.migrations import dbmate, files, runner
+from app.migrations.runner import LockOptions, Report
 from tests.support import ROOT, Server
 
 EXTRA = {
@@ -39,8 +42,8 @@ Gatepost = Callable[..., subprocess.CompletedProcess[str]]
 def folder(tmp_path: Path) -> Path:
     """A copy of db/migrations with its lock file, to be changed at will."""
     copy = tmp_path / "db" / "migrations"
-    shutil.copytree(migrations.MIGRATIONS, copy)
-    shutil.copy(migrations.lock_file(), migrations.lock_file(copy))
+    shutil.copytree(files.MIGRATIONS, copy)
+    shutil.copy(files.lock_file(), files.lock_file(copy))
     return copy
 
 
@@ -49,7 +52,7 @@ def later(folder: Path) -> Path:
     """The same with the two migrations of a later release."""
     for name, text in EXTRA.items():
         (folder / name).write_text(text)
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     return folder
 
 
@@ -84,9 +87,24 @@ def gatepost(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
+def migrate(
+    url: str,
+    *,
+    folder: Path = files.MIGRATIONS,
+    to: str | None = None,
+    down: bool = False,
+    options: LockOptions = LockOptions(),
+    report: Report = lambda _: None,
+) -> None:
+    """``gatepost migrate`` within this process, outside of any event loop."""
+    asyncio.run(
+        runner.migrate(url, folder=folder, to=to, down=down, options=options, report=report)
+    )
+
+
 def dump(url: str, path: Path) -> str:
     """The schema as dbmate dumps it, without comments and without psql's backslash lines."""
-    dbmate.dump(url, path)
+    asyncio.run(dbmate.dump(url, path, programs=wheel_binaries()))
     return plain(path.read_text())
 
 

@@ -1,5 +1,6 @@
 """``gatepost doctor``: every check passes on a good database, and each has one that fails it."""
 
+import asyncio
 import json
 import secrets
 import socket
@@ -14,12 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.database import DatabaseError, Direct
-from app.operations import catalogue, migrations
-from app.operations.doctor import Finding, examine, server_version
-from app.operations.migrate import migrate
+from app import doctor
+from app.database import connect
+from app.doctor import Finding, judge_version
+from app.errors import StatementError
+from app.migrations import catalogue, files
 from app.settings import Settings
-from tests.migrations.conftest import INDEX, NICKNAME, gatepost
+from app.sql import raw_statement
+from tests.migrations.conftest import INDEX, NICKNAME, gatepost, migrate
 from tests.support import KEYS, ROOT, Server, running_service
 
 ROLE_SQL = (ROOT / "db" / "service_role.sql").read_text()
@@ -33,8 +36,12 @@ def settings(url: str, direct: str | None = None) -> Settings:
     return Settings(database_url=url, database_direct_url=direct or url)
 
 
+def examine(given: Settings, **more: Callable[[], datetime]) -> list[Finding]:
+    return asyncio.run(doctor.examine(given, **more))
+
+
 def checked(given: Settings, check: str, **more: Callable[[], datetime]) -> Finding:
-    """The outcome of one check; all the others are made too."""
+    """The outcome of one check; all the others are run too."""
     found = {finding.check: finding for finding in examine(given, **more)}
     assert list(found) == CHECKS
     return found[check]
@@ -42,7 +49,7 @@ def checked(given: Settings, check: str, **more: Callable[[], datetime]) -> Find
 
 @contextmanager
 def role(postgres: Server, database: str, script: str = ROLE_SQL) -> Iterator[str]:
-    """The documented role under a name of its own; gives the address it uses."""
+    """The documented role under a unique name; yields its address of the database."""
     name, password = f"gatepost_{secrets.token_hex(4)}", secrets.token_hex(8)
     postgres.sql(script.replace("gatepost_service", name), database)
     postgres.sql(f"ALTER ROLE {name} PASSWORD '{password}'", database)
@@ -59,7 +66,7 @@ def role(postgres: Server, database: str, script: str = ROLE_SQL) -> Iterator[st
 def between(
     url: str, change: Callable[[bytes], bytes], back: Callable[[bytes], bytes]
 ) -> Iterator[str]:
-    """A pooler of sorts before the server: changes what passes; gives its address."""
+    """A proxy before the server that edits what passes, as a pooler does; yields its address."""
     parts = urlsplit(url)
     folder = parse_qs(parts.query).get("host")
     listener = socket.create_server(("127.0.0.1", 0))
@@ -108,13 +115,15 @@ def other_pid(data: bytes) -> bytes:
     return data if at < 0 else data[: at + 5] + b"\0\0\0\x01" + data[at + 9 :]
 
 
-def test_a_migrated_database_is_well(database_url: str) -> None:
-    found = list(examine(settings(database_url)))
+def test_migrated_database_passes_every_check(database_url: str) -> None:
+    found = examine(settings(database_url))
     assert [finding.check for finding in found] == CHECKS
     assert "fail" not in {finding.level for finding in found}, found
 
 
-def test_lines_json_and_exit_codes(postgres: Server, database_url: str, empty: str) -> None:
+def test_doctor_prints_lines_or_json_and_exits_with_7_on_a_fault(
+    postgres: Server, database_url: str, empty: str
+) -> None:
     well = gatepost(database_url, "doctor")
     assert well.returncode == 0
     assert [line[6:20].strip() for line in well.stdout.splitlines()] == CHECKS
@@ -124,7 +133,7 @@ def test_lines_json_and_exit_codes(postgres: Server, database_url: str, empty: s
     assert levels["migrations"] == "fail"
 
 
-def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+def test_connection_fails_when_the_server_is_unreachable(tmp_path: Path) -> None:
     url = f"postgres://postgres:s3cret@/x?host={tmp_path}&sslmode=disable"
     (found,) = examine(settings(url))
     assert (found.check, found.level) == ("connection", "fail")
@@ -132,11 +141,11 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("major", "level"), [(14, "fail"), (15, "ok"), (18, "ok"), (19, "warn")])
-def test_server_version(major: int, level: str) -> None:
-    assert server_version(major)[0] == level
+def test_server_version_is_judged_by_what_was_tested(major: int, level: str) -> None:
+    assert judge_version(major)[0] == level
 
 
-def test_pooler(database_url: str) -> None:
+def test_pooler_is_detected_by_its_process_id(database_url: str) -> None:
     with between(database_url, same, other_pid) as pooled:
         assert "DATABASE_DIRECT_URL" in checked(settings(pooled), "pooler").text
         assert checked(settings(pooled), "pooler").level == "fail"
@@ -147,7 +156,7 @@ def test_pooler(database_url: str) -> None:
         assert checked(settings(proxied), "pooler").level == "ok"
 
 
-def test_time_zone(postgres: Server, database_url: str) -> None:
+def test_time_zone_must_be_utc(postgres: Server, database_url: str) -> None:
     def elsewhere(data: bytes) -> bytes:
         return data.replace(b"timezone\0UTC\0", b"timezone\0PRC\0")
 
@@ -163,18 +172,20 @@ def test_time_zone(postgres: Server, database_url: str) -> None:
 
 @pytest.mark.parametrize(("seconds", "level"), [(0, "ok"), (5, "warn"), (60, "fail")])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_clock(database_url: str, seconds: int, sign: int, level: str) -> None:
+def test_clock_skew_is_measured_in_both_directions(
+    database_url: str, seconds: int, sign: int, level: str
+) -> None:
     def clock() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=sign * seconds)
 
     assert checked(settings(database_url), "clock", clock=clock).level == level
 
 
-def test_migrations(postgres: Server, database_url: str) -> None:
+def test_migrations_fail_when_pending_or_unknown(postgres: Server, database_url: str) -> None:
     migrate(database_url, down=True)
     found = checked(settings(database_url), "migrations")
     assert found.level == "fail"
-    assert migrations.read()[-1].name in found.text
+    assert files.load()[-1].name in found.text
     migrate(database_url)
     version = "INSERT INTO schema_migrations VALUES ('20200101000000')"
     postgres.sql(version, urlsplit(database_url).path[1:])
@@ -182,7 +193,7 @@ def test_migrations(postgres: Server, database_url: str) -> None:
     assert (found.level, found.text[:14]) == ("fail", "20200101000000")
 
 
-def test_a_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
+def test_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
     migrate(database_url, folder=later)
     found = checked(settings(database_url), "migrations")
     assert (found.level, NICKNAME in found.text, INDEX in found.text) == ("warn", True, True)
@@ -219,14 +230,16 @@ def test_a_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
         ),
     ],
 )
-def test_schema(postgres: Server, database_url: str, change: str, line: str) -> None:
+def test_schema_names_each_difference(
+    postgres: Server, database_url: str, change: str, line: str
+) -> None:
     postgres.sql(change, urlsplit(database_url).path[1:])
     found = checked(settings(database_url), "schema")
     assert found.level == "fail"
     assert line in found.text
 
 
-def test_the_order_in_which_storage_was_set_is_no_drift(
+def test_schema_ignores_the_order_of_storage_parameters(
     postgres: Server, database_url: str
 ) -> None:
     for size in (70, 90):
@@ -235,12 +248,12 @@ def test_the_order_in_which_storage_was_set_is_no_drift(
     assert checked(settings(database_url), "schema").level == "ok"
 
 
-def test_the_expected_catalogue_is_up_to_date(database_url: str) -> None:
-    with Direct(database_url, search_path="public") as database:
-        assert catalogue.EXPECTED.read_text() == catalogue.render(catalogue.read(database))
+def test_catalogue_file_is_up_to_date(database_url: str) -> None:
+    objects = asyncio.run(catalogue.read(database_url))
+    assert catalogue.EXPECTED.read_text() == catalogue.render(objects)
 
 
-def test_indexes(postgres: Server, database_url: str) -> None:
+def test_invalid_index_is_named(postgres: Server, database_url: str) -> None:
     database = urlsplit(database_url).path[1:]
     postgres.sql("INSERT INTO users (name, email) SELECT 'same', n || '@example.com'"
                  " FROM generate_series(1, 2) n", database)  # fmt: skip
@@ -251,7 +264,9 @@ def test_indexes(postgres: Server, database_url: str) -> None:
     assert "DROP INDEX CONCURRENTLY broken" in found.text
 
 
-def test_privileges(postgres: Server, database_url: str) -> None:
+def test_privileges_warn_of_excess_and_fail_when_missing(
+    postgres: Server, database_url: str
+) -> None:
     database = urlsplit(database_url).path[1:]
     owner = checked(settings(database_url), "privileges")
     assert owner.level == "warn"
@@ -288,29 +303,32 @@ def test_privileges(postgres: Server, database_url: str) -> None:
         "COMMENT ON TABLE users IS 'mine'",
     ],
 )
-def test_the_service_role_cannot_change_the_schema(
+async def test_service_role_cannot_change_the_schema(
     statement: str, postgres: Server, template: str
 ) -> None:
-    with (
-        postgres.database(template) as database,
-        role(postgres, database) as url,
-        Direct(url) as mine,
-        pytest.raises(DatabaseError, match="42501"),
-    ):
-        mine.fetch(statement)
+    with postgres.database(template) as database, role(postgres, database) as url:
+        async with connect(url) as connection:
+            with pytest.raises(StatementError, match="42501"):
+                await connection.fetch(raw_statement("test", statement))
 
 
-def test_the_service_runs_with_the_service_role(
+async def insert_into_t(url: str) -> int:
+    async with connect(url) as connection:
+        return await connection.fetchval(
+            raw_statement("test", "INSERT INTO t VALUES (1) RETURNING a")
+        )
+
+
+def test_service_works_with_the_service_role(
     postgres: Server, database_url: str, later: Path, tmp_path: Path
 ) -> None:
     database = urlsplit(database_url).path[1:]
     with role(postgres, database) as url, running_service(url, tmp_path / "log") as service:
         made = later / "20990101000200_create_t.sql"
         made.write_text("-- migrate:up\nCREATE TABLE t (a int);\n-- migrate:down\nDROP TABLE t;\n")
-        migrations.lock(later)
-        migrate(database_url, folder=later)  # and what a later migration makes is its to use
-        with Direct(url) as mine:
-            assert mine.fetch("INSERT INTO t VALUES (1) RETURNING a")[0][0] == 1
+        files.write_lock_file(later)
+        migrate(database_url, folder=later)  # the role may also use what later migrations make
+        assert asyncio.run(insert_into_t(url)) == 1
         with httpx.Client(base_url=service.rest, headers={"apikey": KEYS["all"]}) as http:
             user = {"name": "Ann", "email": "ann@example.com"}
             there = {"Prefer": "return=representation"}

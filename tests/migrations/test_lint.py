@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import migrations
+from app.migrations import files
 from tests.migrations.conftest import EXTRA
 from tests.support import ROOT
 
@@ -21,7 +21,7 @@ def table(column: str) -> str:
 
 
 BAD: dict[str, tuple[str, str]] = {
-    # a file's name: its text, and what is said of it after the name
+    # a file's name: its text, and the beginning of its finding after the name
     "two_ups": (
         "-- migrate:up\nSELECT 1;\n-- migrate:up\nSELECT 1;\n" + DOWN,
         "1: one-up-one-down: one migrate:up",
@@ -105,41 +105,41 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What is said of all the bad files."""
+def output(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The findings on all the bad files."""
     folder = tmp_path_factory.mktemp("db") / "migrations"
     folder.mkdir()
     for number, (name, (text, _)) in enumerate(BAD.items()):
         (folder / f"{20990101000000 + number}_{name}.sql").write_text(text)
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     done = lint(folder)
     assert done.returncode == 1, done.stderr
     return (done.stdout + done.stderr).splitlines()
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_named(name: str, said: list[str]) -> None:
+def test_bad_file_has_exactly_its_finding(name: str, output: list[str]) -> None:
     expected = BAD[name][1]
-    of_file = [line.partition(f"_{name}.sql:")[2] for line in said if f"_{name}.sql:" in line]
+    of_file = [line.partition(f"_{name}.sql:")[2] for line in output if f"_{name}.sql:" in line]
     if name == "blocking_index":  # squawk puts the rule on the line before
         place, _, rule = expected.rpartition(": ")
         assert place in of_file
-        assert any(rule in line for line in said)
+        assert any(rule in line for line in output)
     else:
         assert any(line.startswith(expected) for line in of_file), of_file
         own = {line.split(": ")[1] for line in of_file if line.count(": ") > 1}
         assert own == {expected.split(": ")[1]}
 
 
-def test_good_files_pass(folder: Path) -> None:
+def test_good_files_have_no_finding(folder: Path) -> None:
     for name, text in GOOD.items():
         (folder / name).write_text(text)
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     done = lint(folder)
     assert done.returncode == 0, done.stdout
 
 
-def test_an_edit_without_the_lock_file_is_found(folder: Path) -> None:
+def test_edited_file_is_found_without_an_update_of_the_lock_file(folder: Path) -> None:
     path = max(folder.glob("*.sql"))
     path.write_text(path.read_text() + "\n")
     done = lint(folder)

@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.operations import dbmate, migrations
-from app.operations.migrate import BusyError, Patience, migrate, status
-from tests.migrations.conftest import EXTRA, INDEX, NICKNAME, dump, gatepost, start
+from app.errors import MigrationFilesError, MigrationLockedError
+from app.migrations import dbmate, files
+from app.migrations.runner import LockOptions, status
+from tests.migrations.conftest import EXTRA, INDEX, NICKNAME, dump, gatepost, migrate, start
 from tests.support import KEYS, Server, running_service, wait_until
 
 COLUMN, BUILD = EXTRA
-ALL = [*migrations.versions(), NICKNAME, INDEX]
+ALL = [*files.versions(), NICKNAME, INDEX]
 
 
 def applied(postgres: Server, database: str) -> list[str]:
@@ -50,19 +51,23 @@ def session(postgres: Server, database: str, statement: str) -> Iterator[subproc
         process.stdout.close()
 
 
-def test_five_deployers_at_once(postgres: Server, missing: str, later: Path) -> None:
+def test_concurrent_migrate_applies_each_file_once(
+    postgres: Server, missing: str, later: Path
+) -> None:
     url = postgres.url(missing)
     deployers = [start(url, "migrate", "--folder", later) for _ in range(5)]
-    said = [deployer.communicate(timeout=120) for deployer in deployers]
-    assert [deployer.returncode for deployer in deployers] == [0] * 5, said
-    for migration in migrations.read(later):
-        assert sum(f"Applying {migration.name}" in out for out, _ in said) == 1
-    assert sum("Nothing to do" in out for out, _ in said) == 4
+    outputs = [deployer.communicate(timeout=120) for deployer in deployers]
+    assert [deployer.returncode for deployer in deployers] == [0] * 5, outputs
+    for migration in files.load(later):
+        assert sum(f"Applying {migration.name}" in out for out, _ in outputs) == 1
+    assert sum("Nothing to do" in out for out, _ in outputs) == 4
     assert applied(postgres, missing) == ALL
     assert invalid(postgres, missing) == "0"
 
 
-def test_who_waits_too_long_gives_up(postgres: Server, empty: str, later: Path) -> None:
+def test_migrate_exits_with_4_when_another_migration_does_not_end(
+    postgres: Server, empty: str, later: Path
+) -> None:
     hold = f"SELECT pg_advisory_lock({int.from_bytes(b'gatepost', 'big')})"
     with session(postgres, empty, hold):
         done = gatepost(postgres.url(empty), "migrate", "--wait", "0.5", "--folder", later)
@@ -71,11 +76,11 @@ def test_who_waits_too_long_gives_up(postgres: Server, empty: str, later: Path) 
     assert postgres.sql("SELECT to_regclass('schema_migrations') IS NULL", empty) == "t"
 
 
-def test_dbmate_alone_does_it_too(
+def test_migrate_makes_the_same_schema_as_dbmate_up(
     postgres: Server, empty: str, later: Path, tmp_path: Path
 ) -> None:
     with postgres.database() as other:
-        dbmate.up(postgres.url(other), later)
+        asyncio.run(dbmate.up(postgres.url(other), later))
         migrate(postgres.url(empty), folder=later)
         assert dump(postgres.url(other), tmp_path / "a") == dump(
             postgres.url(empty), tmp_path / "b"
@@ -84,7 +89,9 @@ def test_dbmate_alone_does_it_too(
     assert (done.returncode, done.stdout) == (0, "Nothing to do\n")
 
 
-def test_up_to_and_down_to_and_their_reports(postgres: Server, empty: str, later: Path) -> None:
+def test_migrate_stops_at_the_given_version_in_both_directions(
+    postgres: Server, empty: str, later: Path
+) -> None:
     def run(*arguments: str) -> tuple[int, list[str]]:
         done = gatepost(postgres.url(empty), "migrate", "--folder", later, *arguments)
         assert not done.stderr
@@ -110,7 +117,7 @@ def test_up_to_and_down_to_and_their_reports(postgres: Server, empty: str, later
     assert applied(postgres, empty) == [first]
 
 
-def test_an_older_release_leaves_a_newer_schema_as_it_is(
+def test_older_release_leaves_a_newer_schema_unchanged(
     postgres: Server, empty: str, later: Path
 ) -> None:
     url = postgres.url(empty)
@@ -124,7 +131,7 @@ def test_an_older_release_leaves_a_newer_schema_as_it_is(
     assert applied(postgres, empty) == ALL
 
 
-def test_without_a_table_lock_it_gives_up_and_changes_nothing(
+def test_migrate_changes_nothing_without_a_table_lock(
     postgres: Server, empty: str, later: Path, tmp_path: Path
 ) -> None:
     url = postgres.url(empty)
@@ -142,25 +149,27 @@ def test_without_a_table_lock_it_gives_up_and_changes_nothing(
     assert applied(postgres, empty) == ALL
 
 
-def test_a_lock_that_comes_free_is_had_by_a_later_attempt(
+def test_migrate_succeeds_once_the_table_lock_is_free(
     postgres: Server, empty: str, later: Path
 ) -> None:
     url = postgres.url(empty)
     migrate(url, folder=later, to=ALL[-3])
-    said: list[str] = []
+    lines: list[str] = []
     with session(postgres, empty, "LOCK TABLE users IN ACCESS SHARE MODE") as other:
 
-        def say(text: str) -> None:
-            said.append(text)
+        def report(text: str) -> None:
+            lines.append(text)
             if "no lock within" in text and other.stdin and not other.stdin.closed:
                 other.stdin.close()
 
-        migrate(url, folder=later, to=NICKNAME, patience=Patience(lock=0.2), say=say)
-    assert any("attempt 1 of 10" in text for text in said)
+        migrate(
+            url, folder=later, to=NICKNAME, options=LockOptions(lock_timeout=0.2), report=report
+        )
+    assert any("attempt 1 of 10" in text for text in lines)
     assert applied(postgres, empty) == ALL[:-1]
 
 
-def test_an_index_build_that_cannot_end_leaves_no_index(
+def test_index_build_that_times_out_leaves_no_index(
     postgres: Server, empty: str, later: Path
 ) -> None:
     url = postgres.url(empty)
@@ -170,15 +179,15 @@ def test_an_index_build_that_cannot_end_leaves_no_index(
         assert other.stdin
         other.stdin.write(b"SELECT pg_sleep(2);\n")  # and then it ends
         other.stdin.close()
-        with pytest.raises(BusyError, match="no lock in 1 attempts"):
-            migrate(url, folder=later, patience=Patience(build=0.5))
+        with pytest.raises(MigrationLockedError, match="no lock in 1 attempts"):
+            migrate(url, folder=later, options=LockOptions(build_timeout=0.5))
     assert applied(postgres, empty) == ALL[:-1]
     assert postgres.sql("SELECT to_regclass('users_nickname_idx') IS NULL", empty) == "t"
     migrate(url, folder=later)
     assert invalid(postgres, empty) == "0"
 
 
-def test_an_index_that_could_not_be_dropped_in_time_is_later(postgres: Server, empty: str) -> None:
+def test_index_drop_that_timed_out_succeeds_later(postgres: Server, empty: str) -> None:
     """What is interrupted leaves it invalid, or gone with the migration still to be applied."""
     url, drop = postgres.url(empty), "20261122091000"
     migrate(url, to=before(drop))
@@ -186,29 +195,29 @@ def test_an_index_that_could_not_be_dropped_in_time_is_later(postgres: Server, e
         assert other.stdin
         other.stdin.write(b"SELECT pg_sleep(2);\n")  # and then it ends
         other.stdin.close()
-        with pytest.raises(BusyError, match="no lock in 1 attempts"):
-            migrate(url, to=drop, patience=Patience(build=0.5))
+        with pytest.raises(MigrationLockedError, match="no lock in 1 attempts"):
+            migrate(url, to=drop, options=LockOptions(build_timeout=0.5))
     assert applied(postgres, empty)[-1] == before(drop)
     migrate(url, to=drop)
     assert postgres.sql("SELECT to_regclass('sessions_expires_at_idx') IS NULL", empty) == "t"
     assert invalid(postgres, empty) == "0"
 
 
-def test_no_writer_waits_where_a_migration_reads_the_table(postgres: Server, empty: str) -> None:
+def test_migration_that_reads_the_table_blocks_no_writer(postgres: Server, empty: str) -> None:
     """Validating a check, there and back, and storage: all beside a write that has not ended."""
-    url, at_once = postgres.url(empty), Patience(lock=0.2, attempts=1)
+    url, one_attempt = postgres.url(empty), LockOptions(lock_timeout=0.2, attempts=1)
     unvalidate, validate, storage = "20261122090600", "20261122090800", "20261122091100"
     for version, down in ((unvalidate, True), (validate, False), (storage, False), (storage, True)):
         migrate(url, to=version if down else before(version))
         with session(postgres, empty, "UPDATE sessions SET user_agent = ''"):
-            migrate(url, to=before(version) if down else version, down=down, patience=at_once)
+            migrate(url, to=before(version) if down else version, down=down, options=one_attempt)
 
 
 def before(version: str) -> str:
     return ALL[ALL.index(version) - 1]
 
 
-def test_a_migration_that_fails_is_named_and_leaves_nothing(
+def test_failed_migration_is_named_and_rolled_back(
     postgres: Server, empty: str, folder: Path, tmp_path: Path
 ) -> None:
     url = postgres.url(empty)
@@ -216,14 +225,14 @@ def test_a_migration_that_fails_is_named_and_leaves_nothing(
     before = dump(url, tmp_path / "before")
     bad = folder / "20990101000000_break.sql"
     bad.write_text("-- migrate:up\nCREATE TABLE half (a int);\nSELECT 1/0;\n-- migrate:down\n")
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     done = gatepost(url, "migrate", "--folder", folder)
     assert done.returncode == 5
     assert f"{bad.name}: pq: division by zero" in done.stderr
     assert dump(url, tmp_path / "after") == before
 
 
-def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+def test_migrate_exits_with_1_when_the_server_is_unreachable(tmp_path: Path) -> None:
     url = f"postgres://postgres:s3cret@/x?host={tmp_path}&sslmode=disable"
     for arguments in ([], ["--status"], ["--down"]):
         done = gatepost(url, "migrate", *arguments)
@@ -246,7 +255,7 @@ def removed(folder: Path) -> str:
 
 def removed_and_locked(folder: Path) -> str:
     version = removed(folder)[:14]
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     return f"{version}: applied, but its file is missing"
 
 
@@ -258,13 +267,13 @@ def unlocked(folder: Path) -> str:
 def duplicate(folder: Path) -> str:
     version = min(folder.glob("*.sql")).name[:14]
     (folder / f"{version}_again.sql").write_text("-- migrate:up\n-- migrate:down\n")
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     return f"{version}_again.sql: another file has the version"
 
 
 def out_of_order(folder: Path) -> str:
     (folder / "20200101000000_late.sql").write_text("-- migrate:up\n-- migrate:down\n")
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     return "20200101000000_late.sql: out of order"
 
 
@@ -278,19 +287,25 @@ def misnamed(folder: Path) -> str:
     [edited, removed, removed_and_locked, unlocked, duplicate, out_of_order, misnamed],
     ids=lambda spoil: spoil.__name__,
 )
-def test_files_that_are_not_what_they_were_are_refused(
+def test_changed_files_are_refused(
     spoil: Callable[[Path], str], postgres: Server, template: str, later: Path
 ) -> None:
     with postgres.database(template) as name:
         url = postgres.url(name)
         expected = re.escape(spoil(later))
-        for refused in (status, migrate, partial(migrate, down=True)):
-            with pytest.raises(migrations.RefusedError, match=expected):
-                refused(url, folder=later)
+        for command in (
+            partial(migrate, url),
+            partial(migrate, url, down=True),
+            lambda folder: asyncio.run(status(url, folder=folder)),
+        ):
+            with pytest.raises(MigrationFilesError, match=expected):
+                command(folder=later)
         assert applied(postgres, name) == ALL[:-2]
 
 
-def test_a_refusal_has_its_exit_code(postgres: Server, template: str, later: Path) -> None:
+def test_migrate_exits_with_3_when_files_are_refused(
+    postgres: Server, template: str, later: Path
+) -> None:
     expected = edited(later)
     for arguments in ([], ["--status"]):
         done = gatepost(postgres.url(template), "migrate", "--folder", later, *arguments)
@@ -298,17 +313,17 @@ def test_a_refusal_has_its_exit_code(postgres: Server, template: str, later: Pat
         assert done.stderr.startswith(f"gatepost: {expected}")
 
 
-def test_a_new_file_is_well_formed_and_applies(postgres: Server, empty: str, later: Path) -> None:
-    path = migrations.new("Add users' nickname!", later)
+def test_created_file_is_the_newest_and_applies(postgres: Server, empty: str, later: Path) -> None:
+    path = files.create("Add users' nickname!", later)
     assert path.name == "20990101000101_add_users_nickname.sql"  # newer than the newest
     migrate(postgres.url(empty), folder=later)
     migrate(postgres.url(empty), folder=later, down=True)
     assert applied(postgres, empty) == ALL
     with pytest.raises(ValueError, match="letters or digits"):
-        migrations.new("!!!", later)
+        files.create("!!!", later)
 
 
-async def test_a_running_service_does_not_notice(
+async def test_service_answers_every_request_during_migrations(
     postgres: Server, template: str, later: Path, tmp_path: Path
 ) -> None:
     """Some 200 requests a second, reads and writes, while two migrations come and go."""
@@ -359,7 +374,7 @@ async def test_a_running_service_does_not_notice(
         assert applied(postgres, name) == ALL
 
 
-def test_a_deploy_that_is_ended_leaves_nothing(
+def test_terminated_migrate_is_rolled_back(
     postgres: Server, empty: str, later: Path, tmp_path: Path
 ) -> None:
     url = postgres.url(empty)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import migrations
+from app.migrations import files
 from tests.conftest import SERVERS
 from tests.migrations.conftest import EXTRA
 from tests.support import ROOT, Server
@@ -40,7 +40,7 @@ def git(*arguments: str) -> str:
 def previous() -> str | None:
     """The revision of the previous release, or None when there is none."""
     tag = git("describe", "--tags", "--abbrev=0", "HEAD^")
-    newest = f"db/migrations/{migrations.read()[-1].name}"
+    newest = f"db/migrations/{files.load()[-1].name}"
     added = git("log", "-1", "--diff-filter=A", "--format=%H", "--", newest)
     # not committed yet: what is committed comes before it
     before = git("rev-parse", "--verify", "--quiet", f"{added}^" if added else "HEAD")
@@ -69,7 +69,7 @@ def with_schema_of(tree: Path, folder: Path) -> Path:
     return tree
 
 
-def test_the_previous_release_works_on_this_schema(postgres: Server, tmp_path: Path) -> None:
+def test_previous_release_works_on_this_schema(postgres: Server, tmp_path: Path) -> None:
     revision = previous()
     if revision is None:
         pytest.skip("no previous release: no tag, and nothing came before the newest migration")
@@ -77,7 +77,7 @@ def test_the_previous_release_works_on_this_schema(postgres: Server, tmp_path: P
     tests = [test for test in DOOR if (tree / test).exists()]
     if not tests:
         pytest.skip(f"{revision[:12]}, the state before the newest migration, has no tests to run")
-    done = run_tests(with_schema_of(tree, migrations.MIGRATIONS), postgres.url("postgres"), *tests)
+    done = run_tests(with_schema_of(tree, files.MIGRATIONS), postgres.url("postgres"), *tests)
     assert done.returncode == 0, done.stdout[-4000:]
 
 
@@ -93,7 +93,7 @@ def test_this_release_works_on_a_later_schema(
     assert "passed" in done.stdout
 
 
-def test_a_schema_that_breaks_a_release_is_found(
+def test_schema_that_breaks_a_release_is_found(
     postgres: Server, folder: Path, tmp_path: Path
 ) -> None:
     """A column that is removed while the code still uses it."""

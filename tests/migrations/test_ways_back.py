@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import migrations
-from app.operations.migrate import migrate
-from tests.migrations.conftest import dump, gatepost, plain
+from app.migrations import files
+from tests.migrations.conftest import dump, gatepost, migrate, plain
 from tests.support import Server
 
-STEPS = migrations.versions()
+STEPS = files.versions()
 
 TABLES = """
     SELECT oid::regclass::text AS name FROM pg_class
@@ -72,7 +71,7 @@ def unordered(schema: str) -> list[str]:
 def there_and_back(postgres: Server, database: str, folder: Path, version: str, tmp: Path) -> None:
     """One step: with rows, up, with rows, down, up; the dumps equal and the rows still there."""
     url = postgres.url(database)
-    (name,) = (m.name for m in migrations.read(folder) if m.version == version)
+    (name,) = (m.name for m in files.load(folder) if m.version == version)
     form = unordered if "_remove_" in name else str
     before, tables = dump(url, tmp / "before"), fill(postgres, database)
     first = rows(postgres, database, tables)
@@ -95,10 +94,10 @@ def there_and_back(postgres: Server, database: str, folder: Path, version: str, 
 
 
 @pytest.mark.parametrize("version", STEPS)
-def test_each_migration_there_and_back(
+def test_each_migration_goes_up_down_and_up_with_rows(
     version: str, postgres: Server, empty: str, tmp_path: Path
 ) -> None:
-    folder = migrations.MIGRATIONS
+    folder = files.MIGRATIONS
     url = postgres.url(empty)
     if version == STEPS[0]:  # dbmate's own table is there before and after
         migrate(url, folder=folder, to=version)
@@ -108,7 +107,7 @@ def test_each_migration_there_and_back(
     there_and_back(postgres, empty, folder, version, tmp_path)
 
 
-def test_later_migrations_there_and_back(
+def test_column_index_and_removal_go_up_down_and_up_with_rows(
     postgres: Server, empty: str, later: Path, tmp_path: Path
 ) -> None:
     """The same with a new column, a concurrent build and a removal: the test itself is tested."""
@@ -117,27 +116,29 @@ def test_later_migrations_there_and_back(
         "ALTER TABLE users ADD COLUMN image text;\nCOMMENT ON COLUMN users.image IS"
         " 'Address of a picture, or null. Written by the user and by trusted backends.';\n"
     )
-    migrations.lock(later)
-    versions = migrations.versions(later)
+    files.write_lock_file(later)
+    versions = files.versions(later)
     migrate(postgres.url(empty), folder=later, to=STEPS[-1])
     for version in versions[len(STEPS) :]:
         there_and_back(postgres, empty, later, version, tmp_path)
 
 
-def test_a_way_back_that_is_none_is_found(
+def test_incomplete_way_back_is_found(
     postgres: Server, empty: str, folder: Path, tmp_path: Path
 ) -> None:
     bad = folder / "20990101000000_add_users_nickname.sql"
     bad.write_text(
         "-- migrate:up\nALTER TABLE users ADD COLUMN nickname text;\n-- migrate:down\nSELECT 1;\n"
     )
-    migrations.lock(folder)
+    files.write_lock_file(folder)
     migrate(postgres.url(empty), folder=folder, to=STEPS[-1])
     with pytest.raises(AssertionError):
         there_and_back(postgres, empty, folder, bad.name[:14], tmp_path)
 
 
-def test_all_the_way_down_and_up(postgres: Server, empty: str, tmp_path: Path) -> None:
+def test_all_migrations_go_down_to_nothing_and_up_again(
+    postgres: Server, empty: str, tmp_path: Path
+) -> None:
     url = postgres.url(empty)
     dumps = {}
     for version in STEPS:
@@ -153,22 +154,20 @@ def test_all_the_way_down_and_up(postgres: Server, empty: str, tmp_path: Path) -
     assert dump(url, tmp_path / "top") == dumps[STEPS[-1]]
 
 
-def test_schema_sql_is_what_the_migrations_make(
+def test_schema_sql_is_the_dump_of_the_migrations(
     postgres: Server, template: str, tmp_path: Path
 ) -> None:
-    committed = migrations.MIGRATIONS.with_name("schema.sql").read_text()
+    committed = files.MIGRATIONS.with_name("schema.sql").read_text()
     assert plain(committed) == dump(postgres.url(template), tmp_path / "schema.sql")
 
 
-def test_schema_sql_makes_what_the_migrations_make(
-    postgres: Server, empty: str, tmp_path: Path
-) -> None:
-    committed = migrations.MIGRATIONS.with_name("schema.sql").read_text()
+def test_schema_sql_makes_the_same_database(postgres: Server, empty: str, tmp_path: Path) -> None:
+    committed = files.MIGRATIONS.with_name("schema.sql").read_text()
     postgres.sql(plain(committed).replace("SET transaction_timeout = 0;", ""), empty)
     assert dump(postgres.url(empty), tmp_path / "schema.sql") == plain(committed)
     done = gatepost(postgres.url(empty), "migrate", "--status")
     assert done.returncode == 0
 
 
-def test_the_lock_file_is_up_to_date() -> None:
-    assert migrations.lock_file().read_text() == migrations.lock_text()
+def test_lock_file_is_up_to_date() -> None:
+    assert files.lock_file().read_text() == files.lock_file_text()

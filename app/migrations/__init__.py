@@ -1,0 +1,1 @@
+"""Migrations: the files and their lock file, dbmate, ``gatepost migrate``, the live catalogue."""

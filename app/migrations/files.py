@@ -1,0 +1,163 @@
+"""The migration files and ``db/migrations.lock``, the lock file with their checksums.
+
+The lock file has a line for each file, ``sha256  migrations/name``, as ``sha256sum --check`` reads
+it. dbmate knows a migration by its version alone: it does not notice that a file was edited or
+deleted after it was applied, nor that two files have the same version.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from app.errors import MigrationFilesError
+
+MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "db" / "migrations"
+
+_NAME: Final = re.compile(r"(\d{14})_[a-z0-9_]+\.sql")
+_UP: Final = re.compile(rb"^-- migrate:up(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A migration file; ``version`` is the 14 digits that its name begins with."""
+
+    name: str
+    version: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether dbmate runs it in a transaction, which a concurrent index build cannot be in."""
+        options = _UP.search(self.content)
+        return options is None or b"transaction:false" not in options[1]
+
+
+def versions(folder: Path = MIGRATIONS) -> list[str]:
+    """The versions of the migrations in a folder, which must exist, in ascending order."""
+    return [path.name[:14] for path in _paths(folder)]
+
+
+def load(folder: Path = MIGRATIONS) -> list[Migration]:
+    """The migrations in a folder, which must exist, ordered by version."""
+    return [Migration(path.name, path.name[:14], path.read_bytes()) for path in _paths(folder)]
+
+
+def load_verified(folder: Path = MIGRATIONS) -> list[Migration]:
+    """Like ``load``, but raises MigrationFilesError unless the files match the lock file."""
+    migrations = load(folder) if folder.is_dir() else []
+    problems = [
+        f"{path.name}: not named VERSION_what_it_does.sql, so dbmate would ignore it"
+        for path in sorted(folder.glob("*.sql"))
+        if not _NAME.fullmatch(path.name)
+    ]
+    counts = Counter(migration.version for migration in migrations)
+    problems += [
+        f"{migration.name}: another file has the version {migration.version} too"
+        for migration in migrations
+        if counts[migration.version] > 1
+    ]
+    lock_name = lock_file(folder).name
+    expected = _locked_checksums(folder)
+    actual = {migration.name: migration.sha256 for migration in migrations}
+    problems += [f"{name}: missing, but listed in {lock_name}" for name in expected.keys() - actual]
+    for name, sha256 in actual.items():
+        if name not in expected:
+            problems.append(f"{name}: not in {lock_name}: run 'gatepost migration lock'")
+        elif expected[name] != sha256:
+            problems.append(
+                f"{name}: edited since {lock_name} was written. If it was applied anywhere, undo "
+                "the edit and write a new migration; if not, run 'gatepost migration lock'"
+            )
+    if not actual:
+        problems.append(f"{folder}: no migrations")
+    if problems:
+        raise MigrationFilesError("\n".join(sorted(problems)))
+    return migrations
+
+
+def check_applied(migrations: Sequence[Migration], applied: Iterable[str]) -> None:
+    """Raise MigrationFilesError if the versions applied to a database do not fit the files.
+
+    Versions newer than every file are fine: the code was rolled back and the schema stays.
+    """
+    applied = set(applied)
+    known = {migration.version for migration in migrations}
+    problems = [
+        f"{version}: applied, but its file is missing"
+        for version in applied - known
+        if version < max(known)
+    ]
+    problems += [
+        f"{migration.name}: out of order, {max(applied)} is already applied: "
+        "give it a newer version ('gatepost migration new' makes one)"
+        for migration in migrations
+        if migration.version not in applied and migration.version < max(applied, default="")
+    ]
+    if problems:
+        raise MigrationFilesError("\n".join(sorted(problems)))
+
+
+def lock_file(folder: Path = MIGRATIONS) -> Path:
+    """The lock file of a folder, next to it."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def lock_file_text(folder: Path = MIGRATIONS) -> str:
+    """The text of the lock file that matches the files."""
+    return "".join(f"{m.sha256}  {folder.name}/{m.name}\n" for m in load(folder))
+
+
+def write_lock_file(folder: Path = MIGRATIONS) -> None:
+    """Write the lock file from the files as they are."""
+    lock_file(folder).write_text(lock_file_text(folder))
+
+
+def create(name: str, folder: Path = MIGRATIONS) -> Path:
+    """Create a file for a new migration, add it to the lock file, and return its path."""
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if not slug:
+        raise ValueError("the name of a migration needs letters or digits")
+    now = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+    newest = max(versions(folder), default="")
+    version = now if now > newest else str(int(newest) + 1)
+    path = folder / f"{version}_{slug}.sql"
+    path.write_text(_TEMPLATE)
+    write_lock_file(folder)
+    return path
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _locked_checksums(folder: Path) -> dict[str, str]:
+    try:
+        text = lock_file(folder).read_text()
+    except FileNotFoundError:
+        return {}
+    lines = [line.partition("  ") for line in text.splitlines()]
+    return {path.removeprefix(f"{folder.name}/"): sha256 for sha256, _, path in lines}
+
+
+_TEMPLATE: Final = """\
+-- migrate:up
+
+-- Why, and what it costs on a large table. docs/MIGRATIONS.md describes the workflow, 'make lint'
+-- checks the rules: timestamptz and text; a name for every constraint, an index for every foreign
+-- key, and a COMMENT ON each new table and column that says who writes it. The code in production
+-- must keep working. An index on a table with rows needs a file of its own, with
+-- 'migrate:up transaction:false' and the single statement CREATE INDEX CONCURRENTLY.
+
+-- migrate:down
+
+-- Exactly the way back: the schema is then what it was, byte for byte.
+"""
