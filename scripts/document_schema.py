@@ -112,13 +112,6 @@ def section(table: Table) -> str:
     )  # fmt: skip
 
 
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def document(objects: Sequence[SchemaObject]) -> str:
     """The page as it should be."""
     return with_part(PAGE, BEGIN, page(objects))
