@@ -7,7 +7,7 @@ and the words now, today, tomorrow, yesterday, epoch and (-)infinity. A time wit
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
@@ -106,17 +106,22 @@ def _whole_number(type_: str, text: str, limit: int) -> int:
     if not _INTEGER.fullmatch(value):
         raise bad_value(type_, text)
     digits = value.lstrip("+-").lstrip("0")
-    # by its length first: int() takes long for many digits, and refuses too many
-    if len(digits) > 19 or not -limit <= int(value) < limit:
+    if len(digits) > 19:  # which int() need not see: it refuses some thousands
         raise out_of_range(type_, text)
-    return int(value)
+    number = int(digits or "0") * (-1 if value[0] == "-" else 1)
+    if not -limit <= number < limit:
+        raise out_of_range(type_, text)
+    return number
 
 
 def _numeric(text: str) -> Decimal:
     value = text.strip()
     if not _NUMERIC.fullmatch(value):
         raise bad_value("numeric", text)
-    number = Decimal(value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:  # an exponent past all limits
+        raise out_of_range("numeric", text) from None
     if number.is_finite():
         before, after = _MAX_NUMERIC
         exponent = int(number.as_tuple().exponent)
