@@ -43,40 +43,37 @@ def rest_routes(
     database: Database, settings: Settings, relations: Mapping[str, Relation] = RELATIONS
 ) -> list[BaseRoute]:
     """The routes of the API: its root, and one for each table in ``relations``."""
-    api = RestAPI(database, relations, settings.max_rows)
-    errors = dict.fromkeys((RestError, DatabaseError, HTTPException), api.on_error)
-    middleware = [
-        Middleware(ExceptionMiddleware, handlers=errors),
-        Middleware(ServiceKeyMiddleware, keys=settings.service_keys),
-    ]
-    tables = [
-        Route(f"/{name}", partial(api.table, relation), methods=METHODS, name=f"rest:{name}")
-        for name, relation in relations.items()
-    ]
-    root = Route("/", api.root, name="rest")
-    router = Router([*tables, root], redirect_slashes=False)
-    return [
-        Mount(PREFIX, router, middleware=middleware),
-        Route(PREFIX, api.root, middleware=middleware),
-    ]
+    return RestAPI(database, settings, relations).routes()
 
 
 class RestAPI:
     """The endpoints, and the plans they share."""
 
     def __init__(
-        self, database: Database, relations: Mapping[str, Relation], max_rows: int
+        self, database: Database, settings: Settings, relations: Mapping[str, Relation] = RELATIONS
     ) -> None:
         self.plans = PlanCache()
         self._database = database
+        self._settings = settings
         self._relations = relations
-        self._max_rows = max_rows
-        self._secrets = frozenset(
-            column.name
-            for relation in relations.values()
-            for column in relation.columns.values()
-            if column.secret
-        )
+        columns = [column for each in relations.values() for column in each.columns.values()]
+        self._secrets = frozenset(column.name for column in columns if column.secret)
+
+    def routes(self) -> list[BaseRoute]:
+        tables = [
+            Route(f"/{name}", partial(self.table, relation), methods=METHODS, name=f"rest:{name}")
+            for name, relation in self._relations.items()
+        ]
+        root = Route("/", self.root, name="rest")
+        errors = dict.fromkeys((RestError, DatabaseError, HTTPException), self.on_error)
+        middleware = [
+            Middleware(ExceptionMiddleware, handlers=errors),
+            Middleware(ServiceKeyMiddleware, keys=self._settings.service_keys),
+        ]
+        return [
+            Mount(PREFIX, Router([*tables, root], redirect_slashes=False), middleware=middleware),
+            Route(PREFIX, self.root, middleware=middleware),
+        ]
 
     async def table(self, relation: Relation, request: Request) -> Response:
         """Answer a request to a table."""
@@ -102,13 +99,14 @@ class RestAPI:
         shape = (*shape, parts if is_cacheable(query_string, query) else query.tree)
         plan = self.plans.get(shape)
         if plan is None:
-            plan = _PLANS[request.method](api_request, self._relations, self._max_rows)
+            plan = _PLANS[request.method](api_request, self._relations, self._settings.max_rows)
             self.plans.put(shape, plan)
         return plan, query.values + headers.range_values
 
     async def root(self, request: Request) -> Response:
         """The OpenAPI description."""
-        response_format = media.negotiate(request.headers.get("accept", ""), root=True)
+        accept = ", ".join(request.headers.getlist("accept"))
+        response_format = media.negotiate(accept, root=True)
         require(request.state.service_key, "read", "pg_catalog")
         body = await openapi.describe(self._database, self._relations)
         return Response(body, headers={"content-type": response_format.content_type})
@@ -121,6 +119,6 @@ class RestAPI:
             else:
                 path = request.scope["path"].removeprefix(f"{PREFIX}/")
                 error = unknown_path(path, tuple(self._relations))
-        key: ServiceKey | None = request.scope["state"].get("service_key")
+        key: ServiceKey | None = getattr(request.state, "service_key", None)
         hidden = frozenset[str]() if key and "secrets" in key.scopes else self._secrets
         return error_to_response(error, hidden)
