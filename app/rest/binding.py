@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from app.rest.errors import unsatisfiable_range
 from app.rest.query_tree import Value, ValueIndex
-from app.rest.values import CONVERTERS
+from app.rest.values import FROM_TEXT
 from app.schema import ColumnType
 from app.sql import Record, Statement, explained
 
@@ -30,7 +30,7 @@ class Binding:
         """
         if self.type == "limit" or self.type == "offset":
             return partial(_limit, self.type)
-        convert = CONVERTERS[self.type]
+        convert = FROM_TEXT[self.type]
         if self.is_pattern:
             convert = partial(_pattern, convert)
         return partial(_list, convert) if self.is_list else convert

@@ -6,7 +6,7 @@ Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 fo
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -15,7 +15,7 @@ import msgspec
 
 from app.errors import RestError
 from app.rest.errors import bad_body
-from app.rest.values import from_json, from_text
+from app.rest.values import FROM_JSON, FROM_TEXT
 from app.schema import ColumnType
 
 JSON: Final = "application/json"
@@ -57,12 +57,7 @@ class BodyFormat:
 
     decode: Callable[[bytes], Rows]
     """Raises RestError 400 PGRST102 for what is malformed."""
-    convert: Callable[[ColumnType, Any], Any]
-
-    def value(self, type_: ColumnType, row: dict[str, Any], name: str) -> Any:
-        """The value of a column in a row; None where there is none. Raises RestError."""
-        value = row.get(name)
-        return None if value is None else self.convert(type_, value)
+    converters: Mapping[ColumnType, Callable[[Any], Any]]
 
 
 def negotiate(accept: str, *, root: bool = False) -> ResponseFormat:
@@ -103,12 +98,12 @@ def body_format(content_type: str, *, uniform: bool) -> BodyFormat:
     """``uniform``: all rows must have the same keys. Raises RestError: 415 for another type."""
     name = (content_type or JSON).partition(";")[0].strip().lower()
     if name == CSV:
-        return BodyFormat(_csv, from_text)
+        return BodyFormat(_csv, FROM_TEXT)
     if name == _FORM:
-        return BodyFormat(_form, from_text)
+        return BodyFormat(_form, FROM_TEXT)
     if name not in (JSON, _OBJECT, _ARRAY):
         raise RestError(415, "PGRST102", f"Content-Type not acceptable: {name:.100}")
-    return BodyFormat(_uniform_json if uniform else _json, from_json)
+    return BodyFormat(_uniform_json if uniform else _json, FROM_JSON)
 
 
 def _json(body: bytes) -> Rows:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,28 +38,6 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _decode_text: Final = msgspec.json.Decoder(str).decode
 _decode_elements: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def from_text(type_: ColumnType, text: str) -> Any:
-    """The Python value of ``text``. Raises RestError: 22P02, or 22003 for a number too large."""
-    return CONVERTERS[type_](text)
-
-
-def from_json(type_: ColumnType, value: msgspec.Raw) -> Any:
-    """The Python value of a JSON value, which is not yet decoded: so its numbers keep their digits.
-
-    Null is None; what is no string goes by its text, as PostgreSQL's own conversion has it.
-    """
-    text = bytes(value).decode()
-    if text == "null":
-        return None
-    if type_ == "jsonb":
-        return text
-    if text[0] == '"':
-        return CONVERTERS[type_](_decode_text(value))
-    if type_ == "text[]" and text[0] == "[":
-        return [_element(element, text) for element in _decode_elements(value)]
-    return CONVERTERS[type_](text)
 
 
 def array_literal(values: list[str | None]) -> str:
@@ -208,18 +187,11 @@ def _text_array(text: str) -> list[str | None]:
     return found
 
 
-def _element(element: msgspec.Raw, array: str) -> str | None:
-    """An element of a JSON array for ``text[]``."""
-    if bytes(element)[:1] == b"[":
-        raise _malformed_array(array)
-    return from_json("text", element)
-
-
 def _malformed_array(text: str) -> Exception:
     return bad_value("text[]", text)
 
 
-CONVERTERS: Final[dict[ColumnType, Callable[[str], Any]]] = {
+FROM_TEXT: Final[dict[ColumnType, Callable[[str], Any]]] = {
     "uuid": _uuid,
     "text": _text,
     "boolean": _boolean,
@@ -231,4 +203,39 @@ CONVERTERS: Final[dict[ColumnType, Callable[[str], Any]]] = {
     "jsonb": _jsonb,
     "text[]": _text_array,
 }
-"""From the text of a value of each type."""
+"""The functions from the text of a value to the value, by the type of the column."""
+
+
+def _scalar_from_json(convert: Callable[[str], Any], value: msgspec.Raw) -> Any:
+    try:
+        text = _decode_text(value)
+    except msgspec.ValidationError:  # it is no string, and goes by its text
+        text = bytes(value).decode()
+        if text == "null":
+            return None
+    return convert(text)
+
+
+def _jsonb_from_json(value: msgspec.Raw) -> str | None:
+    text = bytes(value).decode()
+    return None if text == "null" else text
+
+
+def _text_array_from_json(value: msgspec.Raw) -> list[str | None] | None:
+    if bytes(value)[:1] != b"[":
+        return _scalar_from_json(_text_array, value)
+    elements = _decode_elements(value)
+    if any(bytes(element)[:1] == b"[" for element in elements):
+        raise _malformed_array(bytes(value).decode())
+    return [_scalar_from_json(_text, element) for element in elements]
+
+
+FROM_JSON: Final[dict[ColumnType, Callable[[msgspec.Raw], Any]]] = {
+    **{type_: partial(_scalar_from_json, convert) for type_, convert in FROM_TEXT.items()},
+    "jsonb": _jsonb_from_json,
+    "text[]": _text_array_from_json,
+}
+"""The functions from a JSON value; null is None.
+
+They take it undecoded, so that a number keeps its digits.
+"""

@@ -18,7 +18,7 @@ from app.rest.media import Rows
 from app.rest.plan import PREFIX, Plan, content_range, only_row
 from app.rest.query_tree import Condition, ParsedQuery, Value, ValueIndex
 from app.rest.request import ApiRequest
-from app.rest.values import array_literal, from_text
+from app.rest.values import FROM_TEXT, array_literal
 from app.schema import Relation
 from app.settings import Scope
 from app.sql import Record
@@ -119,9 +119,11 @@ class BodyPlan(WritePlan):
         queries.check_writable(self.relation, columns, secrets=self.secrets)
         return rows, columns
 
-    def value(self, row: dict[str, Any], name: str) -> Any:
-        """What a row of the body says for a column, None where it says nothing."""
-        return self.body_format.value(self.relation.columns[name].type, row, name)
+    def column(self, rows: Rows, name: str) -> list[Any]:
+        """What the rows say for a column, None where they say nothing. Raises RestError."""
+        convert = self.body_format.converters[self.relation.columns[name].type]
+        given = (row.get(name) for row in rows)
+        return [None if value is None else convert(value) for value in given]
 
 
 class InsertPlan(BodyPlan):
@@ -165,7 +167,7 @@ class InsertPlan(BodyPlan):
         defaulted = self._defaulted(rows, columns)
         if not columns and not generated:
             columns = defaulted = (self._column_with_default(),)
-        data = {name: [self._value(row, name) for row in rows] for name in columns}
+        data = {name: self.column(rows, name) for name in columns}
         data |= {name: [factories[name]() for _ in rows] for name in generated}
         single = len(rows) == 1  # arrays cost a good part of the statement
         parameters: dict[str, Any] = {
@@ -178,11 +180,14 @@ class InsertPlan(BodyPlan):
         arguments = statement.arguments(values, self.max_rows, parameters)
         return await self.run(database, statement, arguments), statement.labels
 
-    def _value(self, row: dict[str, Any], name: str) -> Any:
+    def column(self, rows: Rows, name: str) -> list[Any]:
+        column = super().column(rows, name)
         generate = self.relation.default_factories.get(name)
-        if generate is not None and self._fills_defaults and name not in row:
-            return generate()
-        return self.value(row, name)
+        if generate is not None and self._fills_defaults:
+            for index, row in enumerate(rows):
+                if name not in row:
+                    column[index] = generate()
+        return column
 
     def _array(self, name: str, column: list[Any]) -> list[Any]:
         """The column of several rows as one parameter."""
@@ -257,12 +262,13 @@ class PutPlan(InsertPlan):
 
     async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
         identity = {
-            name: from_text(self.relation.columns[name].type, str(values[index]))
+            name: FROM_TEXT[self.relation.columns[name].type](str(values[index]))
             for name, index in self._identity.items()
         }
         rows, columns = self.read_body(body)
-        given = [{name: self.value(row, name) for name in identity} for row in rows]
-        if given != [identity] or not identity.keys() <= set(columns):
+        given = {name: self.column(rows, name) for name in identity}
+        expected = {name: [value] for name, value in identity.items()}
+        if given != expected or not identity.keys() <= set(columns):
             raise RestError(
                 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
             )
@@ -285,7 +291,7 @@ class UpdatePlan(BodyPlan):
         status = 200 if self.returns_rows else 204
         if not columns:
             return self.written(status, None, (), content_range(0, 0, None))
-        parameters = {f"c_{name}": self.value(rows[0], name) for name in columns}
+        parameters = {f"c_{name}": self.column(rows, name)[0] for name in columns}
         statement = self._statement(columns)
         arguments = statement.arguments(values, self.max_rows, parameters)
         row = await self.run(database, statement, arguments, self.max_affected)
