@@ -6,7 +6,7 @@ else a response needs.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.errors import RestError
 from app.rest.binding import BoundStatement, Output
@@ -181,26 +181,36 @@ def update(target: Target, columns: tuple[str, ...], output: Output) -> BoundSta
     """UPDATE of columns that passed check_writable. Gives ``count`` and ``body``."""
     relation, builder = target.relation, target.builder()
     table = Table(relation.name, alias="r")
-    query = _where_affected(Query.update(table), relation, table, builder)
+    affected = _affected(relation, table, builder)
+    query = Query.update(table).where(affected.condition)
     for name in columns:
         query = query.set(Field(name), Parameter(f"c_{name}", relation.columns[name].type))
     query = query.returning(*_every_column(relation, table))
-    return _written("update", target, builder, query, output)
+    return _written("update", target, builder, query, output, chosen=affected.chosen)
 
 
 def delete(target: Target, output: Output) -> BoundStatement:
     """DELETE. Gives ``count`` and ``body``."""
     relation, builder = target.relation, target.builder()
     table = Table(relation.name, alias="r")
-    query = _where_affected(Query.from_(table).delete(), relation, table, builder)
+    affected = _affected(relation, table, builder)
+    query = Query.from_(table).delete().where(affected.condition)
     query = query.returning(*_every_column(relation, table))
-    return _written("delete", target, builder, query, output)
+    return _written("delete", target, builder, query, output, chosen=affected.chosen)
 
 
-def _where_affected(query: Any, relation: Relation, table: Table, builder: QueryBuilder) -> Any:
-    """Limit an UPDATE or DELETE to the rows of the filter, or to the first page of them.
+class _Affected(NamedTuple):
+    """Which rows an UPDATE or DELETE changes."""
 
-    Only the table's own filters count; embedded relations shape what is returned.
+    condition: Term
+    chosen: Any = None
+    """The WITH query that the condition refers to."""
+
+
+def _affected(relation: Relation, table: Table, builder: QueryBuilder) -> _Affected:
+    """The rows of the table's own filters, or of the first page of them.
+
+    Embedded relations do not count here; they shape what is returned.
     """
     level = builder.tree.level()
     source = Table(relation.name, alias="p") if level.is_limited else table
@@ -215,21 +225,18 @@ def _where_affected(query: Any, relation: Relation, table: Table, builder: Query
             f"To mean every row, say so: {relation.primary_key[0]}=not.is.null",
         )
     if not level.is_limited:
-        return query.where(all_of(where))
+        return _Affected(all_of(where))
     key = relation.primary_key
     page = builder.page(Query.from_(source), resource, where)
-    page = page.select(*(source.field(name) for name in key))
-    # The rows are chosen once, by an ARRAY or a WITH query. A subquery after IN may be run again
+    page = page.select(*(source.field(name) for name in key)).for_update()
+    # The page is chosen once, by an ARRAY or a WITH query. A subquery after IN may be run again
     # for each row: as the rows before are gone by then, the limit would let the next ones through.
     if len(key) == 1:
-        chosen = Expression("{} = ANY (ARRAY({} FOR UPDATE))", table.field(key[0]), page)
-        return query.where(chosen)
-    columns = [table.field(name) for name in key]
+        return _Affected(Expression("{} = ANY (ARRAY({}))", table.field(key[0]), page))
     chosen = Query.from_(_CHOSEN).select(*(_CHOSEN.field(name) for name in key))
-    row = f"({', '.join(['{}'] * len(key))})"
-    return query.with_(page.for_update(), _CHOSEN.name).where(
-        Expression(row + " IN ({})", *columns, chosen)
-    )
+    columns = [table.field(name) for name in key]
+    row = ", ".join(["{}"] * len(key))
+    return _Affected(Expression(f"({row}) IN ({{}})", *columns, chosen), page)
 
 
 def _any_column(resource: Resource) -> list[Term]:
@@ -248,6 +255,7 @@ def _written(
     query: Any,
     output: Output,
     more: Sequence[Term] = (),
+    chosen: Any = None,
 ) -> BoundStatement:
     """A writing statement, and what the request selects of the rows it wrote."""
     resource = builder.top(target.relation, _WRITTEN)
@@ -255,7 +263,10 @@ def _written(
     rows = Query.from_(_WRITTEN).select(*(terms or _any_column(resource)))
     # the limit has chosen the rows already; only their order is left
     rows = rows.orderby(*builder.order(resource))
-    one = _one_row(rows, terms, output, more).with_(query, _WRITTEN.name)
+    one = _one_row(rows, terms, output, more)
+    if chosen is not None:
+        one = one.with_(chosen, _CHOSEN.name)
+    one = one.with_(query, _WRITTEN.name)
     return _bound(f"rest.{target.relation.name}.{kind}", one, builder, terms)
 
 
