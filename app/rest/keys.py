@@ -1,30 +1,41 @@
 """Service keys: who calls, and what the key may do.
 
-A key is known by its SHA-256 alone. It comes as ``Authorization: Bearer KEY`` or ``apikey: KEY``.
+A key comes as ``Authorization: Bearer KEY`` or ``apikey: KEY``. The service knows only the SHA-256
+of each.
 """
 
 from hashlib import sha256
 
-from app.rest.errors import RestError
-from app.settings import KeyScope, ServiceKey
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import RestError
+from app.rest.errors import not_permitted
+from app.settings import Scope as KeyScope
+from app.settings import ServiceKey
 
 
-class Keys:
-    """The keys that are valid now; several can be, so that they can be rotated."""
+class ServiceKeyMiddleware:
+    """Lets nothing through without a key; puts it into the request's state as ``service_key``."""
 
-    def __init__(self, keys: tuple[ServiceKey, ...]) -> None:
+    def __init__(self, app: ASGIApp, keys: tuple[ServiceKey, ...]) -> None:
+        self._app = app
         self._keys = {key.sha256: key for key in keys}
 
-    def caller(self, authorization: bytes, apikey: bytes) -> ServiceKey:
-        """The caller's key, by the values of these headers.
+    async def __call__(self, scope: KeyScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            key = self.authenticate(scope["headers"])
+            state = scope.setdefault("state", {})
+            state["service_key"] = key
+            state["key_name"] = key.name  # for the access log
+        await self._app(scope, receive, send)
 
-        Raises RestError: 401 without one, or with one that is not known.
-        """
-        token = apikey
-        if authorization:
-            scheme, _, given = authorization.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer":
-                token = given.strip().encode("latin-1")
+    def authenticate(self, headers: list[tuple[bytes, bytes]]) -> ServiceKey:
+        """Raises RestError: 401 without a key, or with one that is not known."""
+        first = dict(reversed(headers))  # of several headers with one name
+        token = first.get(b"apikey", b"")
+        scheme, _, credentials = first.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"bearer":
+            token = credentials.strip()
         if not token:
             raise RestError(
                 401,
@@ -33,7 +44,7 @@ class Keys:
                 None,
                 "Send a service key: Authorization: Bearer KEY, or apikey: KEY",
             )
-        # looked up by digest: the time tells nothing about the key
+        # looked up by digest, so that the time it takes tells nothing about the key
         key = self._keys.get(sha256(token).hexdigest())
         if key is None:
             raise RestError(401, "PGRST301", "The service key is not known")
@@ -41,12 +52,6 @@ class Keys:
 
 
 def require(key: ServiceKey, scope: KeyScope, relation: str) -> None:
-    """Raises RestError: 403 when the key lacks the scope."""
+    """Raises RestError 403 when the key lacks the scope."""
     if scope not in key.scopes:
-        raise RestError(
-            403,
-            "42501",
-            f"permission denied for table {relation}",
-            None,
-            f"The key {key.name} lacks the scope {scope}.",
-        )
+        raise not_permitted("table", relation, f"The key {key.name} lacks the scope {scope}.")

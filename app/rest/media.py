@@ -1,4 +1,4 @@
-"""Media types: which answer the client accepts, and the rows in a body.
+"""Media types: which one the client accepts, and the rows in a body.
 
 Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 for the choice.
 """
@@ -6,14 +6,17 @@ Source: PostgREST 14, "Resource Representation", "Tables and Views"; RFC 9110 fo
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from app.rest.errors import RestError, bad_body
+from app.errors import RestError
+from app.rest.errors import bad_body
+from app.rest.values import FROM_JSON, FROM_TEXT
+from app.schema import ColumnType
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -21,46 +24,58 @@ OPENAPI: Final = "application/openapi+json"
 _OBJECT: Final = "application/vnd.pgrst.object+json"
 _ARRAY: Final = "application/vnd.pgrst.array+json"
 _FORM: Final = "application/x-www-form-urlencoded"
-_one_or_more: Final = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]]).decode
 _QUOTED: Final = re.compile(r'[",\r\n]')
+# Raw: a value is decoded when its column's type is known
+_decode_rows: Final = msgspec.json.Decoder(
+    dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]]
+).decode
 
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """The form of an answer: its media type, one object or an array, nulls kept or left out."""
+class ResponseFormat:
+    """The form of a response: its media type, one object or an array, nulls kept or left out."""
 
     type: str = JSON
     singular: bool = False
-    stripped: bool = False
+    strip_nulls: bool = False
 
     @property
     def content_type(self) -> str:
         if self.type == CSV:
             return f"{CSV}; charset=utf-8"
-        if self.singular or self.stripped:
+        if self.singular or self.strip_nulls:
             name = _OBJECT if self.singular else _ARRAY
-            return f"{name}{';nulls=stripped' if self.stripped else ''}; charset=utf-8"
+            return f"{name}{';nulls=stripped' if self.strip_nulls else ''}; charset=utf-8"
         return f"{self.type}; charset=utf-8"
 
 
-def negotiate(accept: str | None, *, root: bool = False) -> Form:
-    """The answer for an Accept header. Raises RestError: 406 PGRST107."""
+@dataclass(frozen=True, slots=True)
+class BodyFormat:
+    """How rows are read from a body, and how their values become those of a column."""
+
+    decode: Callable[[bytes], Rows]
+    """Raises RestError 400 PGRST102 for what is malformed."""
+    converters: Mapping[ColumnType, Callable[[Any], Any]]
+
+
+def negotiate(accept: str, *, root: bool = False) -> ResponseFormat:
+    """The format for an Accept header. Raises RestError: 406 PGRST107."""
     if not accept:
-        return Form(OPENAPI) if root else Form()
+        return ResponseFormat(OPENAPI) if root else ResponseFormat()
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     for _, name, parameters in sorted(ranges, key=lambda r: -r[0]):
         if root and name in (OPENAPI, JSON, "*/*", "application/*"):
-            return Form(JSON if name == JSON else OPENAPI)
+            return ResponseFormat(JSON if name == JSON else OPENAPI)
         if root:
             continue
         if name in (JSON, "*/*", "application/*"):
-            return Form()
+            return ResponseFormat()
         if name in (CSV, "text/*"):
-            return Form(CSV)
+            return ResponseFormat(CSV)
         if name in (_OBJECT, _ARRAY):
-            return Form(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
+            return ResponseFormat(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
     raise RestError(
         406, "PGRST107", f"None of these media types are available: {accept.strip():.200}"
     )
@@ -79,25 +94,22 @@ def _range(part: str) -> tuple[float, str, dict[str, str]]:
     return weight, name.lower(), parameters
 
 
-def decoder(content_type: str | None, *, columns: bool) -> Callable[[bytes], Rows]:
-    """What gives the rows in a body, each a mapping of column to JSON value.
-
-    ``columns``: the request names the columns, so the rows' keys may differ.
-    Raises RestError: 415 for another type; and the decoder 400 PGRST102 for what is malformed.
-    """
+def body_format(content_type: str, *, uniform: bool) -> BodyFormat:
+    """``uniform``: all rows must have the same keys. Raises RestError: 415 for another type."""
     name = (content_type or JSON).partition(";")[0].strip().lower()
     if name == CSV:
-        return _csv
+        return BodyFormat(_csv, FROM_TEXT)
     if name == _FORM:
-        return _form
-    if name != JSON and name not in (_OBJECT, _ARRAY):
+        return BodyFormat(_form, FROM_TEXT)
+    if name not in (JSON, _OBJECT, _ARRAY):
         raise RestError(415, "PGRST102", f"Content-Type not acceptable: {name:.100}")
-    return _json if columns else _alike
+    return BodyFormat(_uniform_json if uniform else _json, FROM_JSON)
 
 
 def _json(body: bytes) -> Rows:
     try:
-        value = _one_or_more(body)
+        body.decode()  # the decoder leaves that to whoever decodes a Raw
+        value = _decode_rows(body)
     except msgspec.ValidationError:
         raise bad_body("The body must be a JSON object or an array of JSON objects") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -106,7 +118,7 @@ def _json(body: bytes) -> Rows:
     return value if isinstance(value, list) else [value]
 
 
-def _alike(body: bytes) -> Rows:
+def _uniform_json(body: bytes) -> Rows:
     rows = _json(body)
     if len(rows) > 1 and any(row.keys() != rows[0].keys() for row in rows):
         raise bad_body("All object keys must match")

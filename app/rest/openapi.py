@@ -3,26 +3,35 @@
 Texts come from the catalogue's comments; what is served comes from app/schema.py.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from app.database import Database
-from app.schema import RELATIONS
+from app.rest.plan import PREFIX
+from app.schema import ColumnType, Relation
 from app.statements import catalogue
 
-_JSON_TYPES: Final = {
-    "uuid": ("string", "uuid"),
-    "text": ("string", "text"),
-    "boolean": ("boolean", "boolean"),
-    "timestamptz": ("string", "timestamp with time zone"),
+_TYPES: Final[dict[ColumnType, dict[str, Any]]] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "text": {"type": "string", "format": "text"},
+    "boolean": {"type": "boolean", "format": "boolean"},
+    "timestamptz": {"type": "string", "format": "timestamp with time zone"},
+    "date": {"type": "string", "format": "date"},
+    "integer": {"type": "integer", "format": "integer"},
+    "bigint": {"type": "integer", "format": "bigint"},
+    "numeric": {"type": "number", "format": "numeric"},
+    "jsonb": {"format": "jsonb"},  # any JSON value
+    "text[]": {"type": "array", "format": "text[]", "items": {"type": "string"}},
 }
 _BODY: Final = ("POST", "PUT", "PATCH")
+_RESPONSES: Final = {"GET": ("200", "OK"), "POST": ("201", "Created")}
 
 
-async def describe(database: Database, prefix: str) -> bytes:
+async def describe(database: Database, relations: Mapping[str, Relation]) -> bytes:
     """The description as JSON."""
-    rows = await database.fetch(catalogue.columns, list(RELATIONS))
+    rows = await database.fetch(catalogue.columns, list(relations))
     comments = {(row["table_name"], row["name"]): row["description"] for row in rows}
     tables = {row["table_name"]: row["table_description"] for row in rows}
     document = {
@@ -32,7 +41,7 @@ async def describe(database: Database, prefix: str) -> bytes:
             "description": "Users and sessions on PostgreSQL, by PostgREST's protocol",
             "version": "1",
         },
-        "basePath": prefix,
+        "basePath": PREFIX,
         "consumes": ["application/json", "text/csv", "application/x-www-form-urlencoded"],
         "produces": [
             "application/json",
@@ -45,31 +54,37 @@ async def describe(database: Database, prefix: str) -> bytes:
             "key": {"type": "apiKey", "in": "header", "name": "apikey"},
         },
         "security": [{"key": []}],
-        "paths": {f"/{name}": _path(name, tables.get(name)) for name in RELATIONS},
-        "definitions": {name: _definition(name, tables, comments) for name in RELATIONS},
+        "paths": {
+            f"/{name}": _path(relation, tables.get(name)) for name, relation in relations.items()
+        },
+        "definitions": {
+            name: _definition(relation, relations, tables.get(name), comments)
+            for name, relation in relations.items()
+        },
     }
     return msgspec.json.encode(document)
 
 
-def _path(name: str, description: str | None) -> dict[str, Any]:
+def _path(relation: Relation, description: str | None) -> dict[str, Any]:
+    name = relation.name
     filters = [
         {"name": column, "in": "query", "type": "string", "description": "operator.value"}
-        for column in RELATIONS[name].columns
+        for column in relation.columns
     ]
     body = {"name": name, "in": "body", "schema": {"$ref": f"#/definitions/{name}"}}
     rows = {"type": "array", "items": {"$ref": f"#/definitions/{name}"}}
 
     def operation(method: str) -> dict[str, Any]:
-        status = {"GET": "200", "POST": "201"}.get(method, "204")
-        answer: dict[str, Any] = {"description": {"200": "OK", "201": "Created"}.get(status, "")}
+        status, text = _RESPONSES.get(method, ("204", ""))
+        response: dict[str, Any] = {"description": text}
         if method == "GET":
-            answer["schema"] = rows
+            response["schema"] = rows
         parameters = ([] if method == "POST" else filters) + ([body] if method in _BODY else [])
         return {
             "tags": [name],
             "summary": description or name,
             "parameters": parameters,
-            "responses": {status: answer},
+            "responses": {status: response},
         }
 
     return {
@@ -78,30 +93,35 @@ def _path(name: str, description: str | None) -> dict[str, Any]:
 
 
 def _definition(
-    name: str, tables: dict[str, str | None], comments: dict[tuple[str, str], str | None]
+    relation: Relation,
+    relations: Mapping[str, Relation],
+    description: str | None,
+    comments: Mapping[tuple[str, str], str | None],
 ) -> dict[str, Any]:
     properties = {}
-    required = []
-    keys = {key.column: key for key in RELATIONS[name].foreign_keys}
-    for column in RELATIONS[name].columns.values():
-        kind, format_ = _JSON_TYPES[column.type]
-        notes = [comments.get((name, column.name)) or ""]
-        if column.name == "id":
+    keys = {
+        key.column: relations[key.target]
+        for key in relation.foreign_keys
+        if key.target in relations
+    }
+    for column in relation.columns.values():
+        notes = [comments.get((relation.name, column.name)) or ""]
+        if column.name in relation.primary_key:
             notes.append("Note:\nThis is a Primary Key.<pk/>")
         if column.name in keys:
-            target = keys[column.name].target
+            target, key = keys[column.name].name, keys[column.name].primary_key[0]
             notes.append(
-                f"Note:\nThis is a Foreign Key to `{target}.id`.<fk table='{target}' column='id'/>"
+                f"Note:\nThis is a Foreign Key to `{target}.{key}`."
+                f"<fk table='{target}' column='{key}'/>"
             )
-        entry = {"type": kind, "format": format_, "description": "\n\n".join(filter(None, notes))}
+        entry = {**_TYPES[column.type], "description": "\n\n".join(filter(None, notes))}
         if column.default:
             entry["default"] = column.default
         properties[column.name] = entry
-        if not column.nullable and not column.default:
-            required.append(column.name)
+    required = [c.name for c in relation.columns.values() if not (c.nullable or c.default)]
     return {
         "type": "object",
-        "description": tables.get(name),
+        "description": description,
         "required": required,
         "properties": properties,
     }

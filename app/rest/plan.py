@@ -1,94 +1,79 @@
-"""A statement and what is needed to run it: what the request's values become, what comes back."""
+"""Plans: what follows from the shape of a request, and answers each request that has it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from app.rest.errors import RestError
-from app.rest.tree import Value
-from app.rest.values import READERS
-from app.schema import ColumnType
-from app.sql import Statement, explained
+from starlette.responses import Response
 
-_MAX: Final = 2**63 - 1
+from app.database import Database
+from app.rest import media
+from app.rest.errors import not_singular
+from app.rest.queries import Target
+from app.rest.query_tree import Value
+from app.rest.request import ApiRequest
+from app.schema import Relation
+from app.sql import Record
 
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """What a value of the request becomes before it is bound."""
-
-    type: ColumnType | Literal["limit", "offset"]
-    many: bool = False
-    pattern: bool = False
-
-    def reader(self) -> Callable[[Any], Any]:
-        """From a Value. What it gives raises RestError: 22P02 when the value is not of the type,
-        PGRST103 when it is below zero."""
-        if self.type == "limit" or self.type == "offset":
-            return partial(_number, self.type)
-        read = READERS[self.type]
-        if self.pattern:
-            return lambda value: _each(lambda text: read(text.replace("*", "%")), value)
-        return partial(_each, read) if self.many else read
-
-
-def _each(read: Callable[[str], Any], value: Value) -> Any:
-    if isinstance(value, list):
-        return [None if item is None else read(item) for item in value]
-    return read(value)
-
-
-def _number(what: str, text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise RestError(
-            416,
-            "PGRST103",
-            "Requested range not satisfiable",
-            f"{what.capitalize()} should be greater than or equal to zero.",
-        )
-    return min(number, _MAX)
+PREFIX: Final = "/rest/v1"
 
 
 class Plan:
-    """A statement, what the request's values become, and the labels of its columns."""
+    """The statements for requests of one shape, and the form of their responses.
+
+    Making one raises RestError when no request of the shape can be answered.
+    """
+
+    reads_body = False
 
     def __init__(
-        self, statement: Statement, slots: Mapping[int, Slot], labels: tuple[str, ...]
+        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
     ) -> None:
-        """``slots`` by the value's place in the request; its parameter is ``v`` and the place."""
-        self.statement = statement
-        self.labels = labels
-        self._slots = slots
-        self._readers = [(f"v{at}", at, slot.reader()) for at, slot in sorted(slots.items())]
-        self._limits = [f"v{at}" for at, slot in slots.items() if slot.type == "limit"]
+        self.relation = request.relation
+        self.tree = request.query.tree
+        self.preferences = request.preferences
+        self.format = request.response_format
+        self.max_rows = max_rows
+        self.secrets = "secrets" in request.key.scopes
+        self.target = Target(relations, self.relation, self.tree, self.secrets)
+        applied = self.preferences.applied
+        self._headers = {"preference-applied": applied} if applied else {}
+        self._body_headers = {"content-type": self.format.content_type, **self._headers}
 
-    def explained(self) -> "Plan":
-        """The plan that gives the server's plan for this one."""
-        return Plan(explained(self.statement), self._slots, self.labels)
+    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+        """Answer a request; ``values`` are those of its query string, in its order.
 
-    def arguments(
-        self, values: Sequence[Value], max_rows: int, others: Mapping[str, Any] | None = None
-    ) -> tuple[Any, ...]:
-        named = dict(others) if others else {}
-        named["max_rows"] = max_rows
-        for name, at, read in self._readers:
-            named[name] = read(values[at])
-        for name in self._limits:
-            named[name] = min(named[name], max_rows)
-        return self.statement.arguments(named)
+        Raises RestError and DatabaseError.
+        """
+        raise NotImplementedError
+
+    def response(
+        self, status: int, body: bytes | None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """``body``: None for a response that has none, and therefore no type."""
+        own = self._headers if body is None else self._body_headers
+        return Response(body, status, {**headers, **own} if headers else own)
+
+    def rendered(self, row: Record, labels: tuple[str, ...]) -> bytes:
+        """The rows, which a statement gave as JSON, in the form of the response."""
+        if self.format.type == media.CSV:
+            return media.to_csv(labels, row["body"])
+        # an array of one row, without its brackets
+        return (row["body"][1:-1] if self.format.singular else row["body"]).encode()
+
+    def check_singular(self, count: int) -> None:
+        """Raises RestError 406 when one object was asked for and there is not exactly one."""
+        if self.format.singular and count != 1:
+            raise not_singular(count)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a statement gives beside the number of rows."""
+def content_range(offset: int, count: int, total: int | None) -> dict[str, str]:
+    """The header for ``count`` rows from ``offset`` on; ``total`` is None when it is not known."""
+    rows = f"{offset}-{offset + count - 1}" if count else "*"
+    return {"content-range": f"{rows}/{'*' if total is None else total}"}
 
-    body: bool
-    """The rows as JSON."""
-    total: bool = False
-    """How many rows there are without the limit (reads alone)."""
-    stripped: bool = False
-    """Keys whose value is null are left out."""
-    text: bool = False
-    """Values are texts as PostgreSQL prints them, for CSV."""
+
+def only_row(row: Record | None) -> Record:
+    """The row of a statement that always gives one."""
+    if row is None:
+        raise LookupError("the statement gave no row")
+    return row

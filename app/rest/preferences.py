@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from app.rest.errors import RestError
+from app.errors import RestError
 
 _WORDS: Final = {
     "resolution": frozenset(("merge-duplicates", "ignore-duplicates")),

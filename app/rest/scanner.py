@@ -1,49 +1,61 @@
-"""A text that is read from left to right, as the parts of a query string are."""
+"""Reads a text from left to right, such as the parts of a query string."""
 
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from app.rest.errors import RestError, bad_syntax
+from app.errors import RestError
+from app.rest.errors import bad_syntax
 
 Result = TypeVar("Result")
 _NAME: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([\w $-]*[\w$])', re.ASCII)
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
-class Text:
-    """A text and how far it has been read."""
+class Scanner:
+    """A text and the position up to which it has been read."""
 
     def __init__(self, what: str, text: str) -> None:
+        """``what`` names the text in error messages."""
         self.what = what
         self.text = text
-        self.at = 0
+        self.position = 0
 
     @property
-    def done(self) -> bool:
-        return self.at >= len(self.text)
+    def at_end(self) -> bool:
+        return self.position >= len(self.text)
 
     @property
     def rest(self) -> str:
-        return self.text[self.at :]
+        return self.text[self.position :]
 
-    def error(self, expected: str, at: int | None = None) -> RestError:
-        return bad_syntax(self.what, self.text, (self.at if at is None else at) + 1, expected)
+    def error(self, expected: str, position: int | None = None) -> RestError:
+        start = self.position if position is None else position
+        return bad_syntax(self.what, self.text, start + 1, expected)
 
-    def whole(self, parse: "Callable[[Text], Result]") -> Result:
+    def parse_all(self, parse: "Callable[[Scanner], Result]") -> Result:
+        """What ``parse`` makes of the text. Raises RestError when it leaves a part unread."""
         result = parse(self)
-        self.end()
+        self.expect_end()
         return result
 
-    def end(self) -> None:
-        if not self.done:
+    def expect_end(self) -> None:
+        if not self.at_end:
             raise self.error("the end")
 
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Match ``pattern`` at the position and move past it."""
+        match = pattern.match(self.text, self.position)
+        if match is not None:
+            self.position = match.end()
+        return match
+
     def peek(self, word: str) -> bool:
-        return self.text.startswith(word, self.at)
+        return self.text.startswith(word, self.position)
 
     def take(self, word: str) -> bool:
         if self.peek(word):
-            self.at += len(word)
+            self.position += len(word)
             return True
         return False
 
@@ -52,54 +64,51 @@ class Text:
             raise self.error(f'"{word}"')
 
     def name(self, expected: str) -> str:
-        match = _NAME.match(self.text, self.at)
+        match = self.match(_NAME)
         if match is None:
             raise self.error(expected)
-        self.at = match.end()
         if match[1] is not None:
             return re.sub(r"\\(.)", r"\1", match[1])
         return match[2].strip()
 
     def until(self, ends: str) -> str:
-        start = self.at
-        while not self.done and self.text[self.at] not in ends:
-            self.at += 1
-        return self.text[start : self.at]
+        start = self.position
+        while not self.at_end and self.text[self.position] not in ends:
+            self.position += 1
+        return self.text[start : self.position]
 
     def remainder(self) -> str:
-        rest, self.at = self.rest, len(self.text)
+        rest, self.position = self.rest, len(self.text)
         return rest
 
     def quoted(self) -> str:
-        """A value in double quotes, in which a backslash keeps the next character as it is."""
-        start = self.at
-        match = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match(self.text, start)
+        """A value in double quotes; a backslash escapes the next character."""
+        match = self.match(_QUOTED)
         if match is None:
-            raise self.error("a closing quote", start)
-        self.at = match.end()
+            raise self.error("a closing quote")
         return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
 
     def elements(self, closing: str) -> list[str | None]:
-        """Values up to ``closing``, parted by commas, each maybe in quotes.
+        """Values separated by commas up to ``closing``, each maybe in quotes.
 
-        ``}`` ends an array as PostgreSQL writes it: blanks around a value do not count, and
-        NULL without quotes is null.
+        With ``}`` they follow the rules of PostgreSQL's array literals: blanks around a value do
+        not count, and NULL without quotes is null.
         """
         found: list[str | None] = []
-        array = closing == "}"
+        is_array = closing == "}"
         if self.take(closing):
             return found
         while True:
             if self.peek('"'):
                 found.append(self.quoted())
             else:
-                start = self.at
+                start = self.position
                 element = self.until("," + closing)
-                if array:
+                if is_array:
                     element = element.strip()
                     if not element or "{" in element or '"' in element:
                         raise self.error("an element, in quotes if it is empty", start)
-                found.append(None if array and element.upper() == "NULL" else element)
+                found.append(None if is_array and element.upper() == "NULL" else element)
             if self.take(closing):
                 return found
             self.expect(",")

@@ -1,23 +1,24 @@
 """What a query string says, as a tree.
 
-The tree holds no value: each stands in ``Request.values`` and the tree has its place there, so that
-two requests that differ in their values alone have equal trees and share one statement.
+The tree holds no value: it has the index of each in ``ParsedQuery.values``, so that two requests
+that differ in their values alone have equal trees and share one plan.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Value = str | list[str | None]
+ValueIndex = int
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``column operator value``; ``slot`` is the value's place, ``test`` the word after ``is``."""
+    """``column operator value``; after ``is`` there is no value but the word in ``test``."""
 
     column: str
     operator: str
     negated: bool
-    slot: int = -1
+    value: ValueIndex | None = None
     quantifier: Literal["any", "all"] | None = None
     test: str = ""
 
@@ -33,7 +34,7 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One term of ``order``; ``relation`` when it is an embedded row's column."""
+    """One term of ``order``; ``relation`` is set for a column of an embedded row."""
 
     column: str
     relation: str | None
@@ -52,7 +53,7 @@ class ColumnItem:
 
 @dataclass(frozen=True, slots=True)
 class EmbedItem:
-    """A selected relation. ``hint`` names the foreign key, ``join`` is inner or left."""
+    """A selected relation; ``hint`` names the foreign key."""
 
     target: str
     alias: str | None
@@ -61,34 +62,42 @@ class EmbedItem:
     spread: bool
     items: "tuple[ColumnItem | EmbedItem, ...]"
 
+    @property
+    def label(self) -> str:
+        """Its name in the response, in filters and in orders."""
+        return self.alias or self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What filters, orders and cuts one level: the table itself or an embedded relation."""
+    """The filters, order and limits of one level: the table itself or an embedded relation."""
 
     conditions: tuple[Condition | Logic, ...] = ()
     order: tuple[Order, ...] = ()
-    limit: int = -1
-    """The place of the limit among the values, or -1."""
-    offset: int = -1
+    limit: ValueIndex | None = None
+    offset: ValueIndex | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return self.limit is not None or self.offset is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """All that decides the shape of a statement: equal trees, equal SQL."""
+class QueryTree:
+    """Everything in a query string that decides the text of a statement."""
 
     select: tuple[ColumnItem | EmbedItem, ...]
     levels: tuple[tuple[tuple[str, ...], Level], ...]
     columns: tuple[str, ...] | None = None
     on_conflict: tuple[str, ...] | None = None
 
-    def level(self, path: tuple[str, ...]) -> Level:
-        return next((level for at, level in self.levels if at == path), Level())
+    def level(self, path: tuple[str, ...] = ()) -> Level:
+        return next((level for other, level in self.levels if other == path), Level())
 
 
-@dataclass(slots=True)
-class Request:
-    """A parsed query string: the tree and its values."""
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """A query string: its tree and its values."""
 
-    tree: Tree
+    tree: QueryTree
     values: list[Value]

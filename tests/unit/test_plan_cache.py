@@ -1,4 +1,4 @@
-"""What is kept by a request's shape is what the grammar would make of the request."""
+"""A plan kept by the shape of a request gets what the parser would make of the request."""
 
 from typing import Any
 
@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rest import grammar
-from app.rest.errors import RestError
-from app.rest.shapes import MAX_SHAPES, Shapes, decoded, holds, take_apart
+from app.errors import RestError
+from app.rest import parser
+from app.rest.plan_cache import (
+    MAX_PLANS,
+    PlanCache,
+    decode_values,
+    is_cacheable,
+    split_values,
+)
 
 NAMES = (
     b"id", b"user_id", b"users.email", b'"a.b".c', b"na%6de", b"a+b", b"", b"xlimit",
@@ -33,54 +39,54 @@ values = st.one_of(
     st.text('ab1.,()"{}*%+=:-_ \\').map(str.encode),
 )
 pair = st.tuples(st.sampled_from(NAMES), st.sampled_from(OPERATORS), values)
-usual = st.tuples(
+common = st.tuples(
     st.sampled_from(NAMES[:4]), st.sampled_from(OPERATORS[:12]), st.sampled_from(VALUES)
 )
 paging = st.tuples(st.sampled_from(NAMES[14:18]), st.just(b""), st.sampled_from((b"5", b"10")))
-queries = st.lists(st.one_of(usual, paging, pair), max_size=5).map(
+queries = st.lists(st.one_of(common, paging, pair), max_size=5).map(
     lambda pairs: b"&".join(name + b"=" + operator + value for name, operator, value in pairs)
 )
 
 
 def parsed(query: bytes) -> Any:
     try:
-        request = grammar.parse(query)
+        request = parser.parse(query)
     except RestError as error:
         return error.code, error.message
     return request.tree, request.values
 
 
-def put_together(parts: tuple[bytes, ...], taken: list[bytes]) -> bytes:
+def join(parts: tuple[bytes, ...], found: list[bytes]) -> bytes:
     query, rest = parts[0], parts[1:]
-    for prefix, value, between in zip(rest[::2], taken, rest[1::2], strict=True):
+    for prefix, value, between in zip(rest[::2], found, rest[1::2], strict=True):
         query += prefix + value + between
     return query.removeprefix(b"&")
 
 
 @given(queries)
-def test_the_parts_and_the_values_are_the_query_string(query: bytes) -> None:
-    assert put_together(*take_apart(query)) == query
+def test_parts_and_values_make_up_the_query_string(query: bytes) -> None:
+    assert join(*split_values(query)) == query
 
 
 @settings(max_examples=1500, deadline=None)
 @given(queries, st.data())
-def test_a_shape_gives_what_the_grammar_gives(query: bytes, data: st.DataObject) -> None:
+def test_shape_gives_what_the_parser_gives(query: bytes, data: st.DataObject) -> None:
     first = parsed(query)
-    parts, taken = take_apart(query)
-    if isinstance(first[0], str) or not holds(query, grammar.parse(query)):
+    parts, found = split_values(query)
+    if isinstance(first[0], str) or not is_cacheable(query, parser.parse(query)):
         return
-    other = put_together(parts, [data.draw(values) for _ in taken])
-    if take_apart(other)[0] != parts:
+    other = join(parts, [data.draw(values) for _ in found])
+    if split_values(other)[0] != parts:
         return  # another shape: "limit=" takes digits alone
     try:
-        by_shape: Any = first[0], decoded(take_apart(other)[1])
+        by_shape: Any = first[0], decode_values(split_values(other)[1])
     except RestError as error:
         by_shape = error.code, error.message
     assert by_shape == parsed(other)
 
 
 @pytest.mark.parametrize(
-    ("query", "taken"),
+    ("query", "found"),
     [
         (b"", []),
         (b"select=id,name&order=name.desc", []),
@@ -92,10 +98,10 @@ def test_a_shape_gives_what_the_grammar_gives(query: bytes, data: st.DataObject)
         (b"id=gte.1&id=lt.2&id=eq.eq.3", ["1", "2", "eq.3"]),
     ],
 )
-def test_plain_values_are_taken_out(query: bytes, taken: list[str]) -> None:
-    request = grammar.parse(query)
-    assert holds(query, request)
-    assert decoded(take_apart(query)[1]) == request.values == taken
+def test_plain_values_are_split_off(query: bytes, found: list[str]) -> None:
+    request = parser.parse(query)
+    assert is_cacheable(query, request)
+    assert decode_values(split_values(query)[1]) == request.values == found
 
 
 @pytest.mark.parametrize(
@@ -111,31 +117,31 @@ def test_plain_values_are_taken_out(query: bytes, taken: list[str]) -> None:
         b"id=eq.1&or=(id.eq.2)",
     ],
 )
-def test_other_values_are_left_to_the_grammar(query: bytes) -> None:
-    assert not holds(query, grammar.parse(query))
+def test_other_values_are_left_to_the_parser(query: bytes) -> None:
+    assert not is_cacheable(query, parser.parse(query))
 
 
-def test_a_value_elsewhere_does_not_make_up_for_one_that_is_none() -> None:
-    # one sorts by the column "eq", downwards; the parts do not tell it from upwards
+def test_value_in_another_place_does_not_stand_in_for_a_wrong_guess() -> None:
+    # it sorts by the column "eq" in descending order, which the parts do not tell from ascending
     query = b"order=eq.desc&or=(name.eq.desc)"
-    request = grammar.parse(query)
-    assert decoded(take_apart(query)[1]) == request.values == ["desc"]
-    assert not holds(query, request)
+    request = parser.parse(query)
+    assert decode_values(split_values(query)[1]) == request.values == ["desc"]
+    assert not is_cacheable(query, request)
 
 
 @pytest.mark.parametrize("name", [b"select", b"limit", b"users.offset", b"order"])
 @pytest.mark.parametrize("value", [b"5", b"10"])
-def test_what_stands_once_is_refused_twice(name: bytes, value: bytes) -> None:
+def test_parameter_given_twice_is_refused(name: bytes, value: bytes) -> None:
     with pytest.raises(RestError, match="twice"):
-        grammar.parse(b"%s=%s&%s=%s" % (name, value, name, value))
+        parser.parse(b"%s=%s&%s=%s" % (name, value, name, value))
 
 
-def test_shapes_are_bounded_and_the_last_ones_stay() -> None:
-    shapes, exchange = Shapes(), Any
-    for number in range(MAX_SHAPES):
-        shapes.keep((number,), exchange)  # type: ignore[arg-type]
-    assert shapes.get((0,)) is exchange
-    shapes.keep(("one more",), exchange)  # type: ignore[arg-type]
-    assert len(shapes) == MAX_SHAPES
-    assert shapes.get((0,)) is exchange
-    assert shapes.get((1,)) is None
+def test_cache_is_bounded_and_keeps_the_plans_used_last() -> None:
+    cache, plan = PlanCache(), Any
+    for number in range(MAX_PLANS):
+        cache.put((number,), plan)  # type: ignore[arg-type]
+    assert cache.get((0,)) is plan
+    cache.put(("one more",), plan)  # type: ignore[arg-type]
+    assert len(cache) == MAX_PLANS
+    assert cache.get((0,)) is plan
+    assert cache.get((1,)) is None

@@ -1,0 +1,354 @@
+"""Builds the SQL of a request's levels: what is selected, which rows, in what order.
+
+A level is the table itself or an embedded relation. An embedded relation is a correlated subquery
+in the list of columns, so that PostgreSQL evaluates it for the rows of the page only; an inner
+join is an EXISTS in WHERE. Columns are looked up in app/schema.py. Nothing in a request becomes
+SQL text but aliases, which are quoted.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from app.errors import RestError
+from app.rest.binding import Binding
+from app.rest.errors import not_permitted, too_much, unknown_column, unknown_operator
+from app.rest.query_tree import (
+    ColumnItem,
+    Condition,
+    EmbedItem,
+    Level,
+    Logic,
+    Order,
+    QueryTree,
+    ValueIndex,
+)
+from app.rest.relationships import Relationship, find_relationship
+from app.schema import Column, Relation
+from app.sql import Expression, Field, Parameter, Query, Selectable, Subquery, Table, Term, named
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], Term]]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "like": Term.like,
+    "ilike": Term.ilike,
+    "match": lambda column, value: Expression("{} ~ {}", column, value),
+    "imatch": lambda column, value: Expression("{} ~* {}", column, value),
+    "isdistinct": lambda column, value: Expression("{} IS DISTINCT FROM {}", column, value),
+}
+_QUANTIFIED: Final = {
+    "eq": "=",
+    "gt": ">",
+    "gte": ">=",
+    "lt": "<",
+    "lte": "<=",
+    "like": "LIKE",
+    "ilike": "ILIKE",
+    "match": "~",
+    "imatch": "~*",
+}
+_PATTERNS: Final = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}
+_CASTS: Final = frozenset(
+    (
+        *("text", "varchar", "character varying", "uuid", "bool", "boolean", "json", "jsonb"),
+        *("int", "integer", "int2", "smallint", "int4", "int8", "bigint", "numeric", "decimal"),
+        *("real", "float4", "float8", "double precision", "date", "time", "timetz"),
+        *("timestamp", "timestamptz", "timestamp with time zone", "timestamp without time zone"),
+    )
+)
+_MAX_JOINS: Final = 60
+# An alias in a request cannot end in a dot, so this name is never that of a selected column.
+_EMBED: Final = "embed."
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A relation under its name in the statement, and what the request says about its level."""
+
+    relation: Relation
+    source: Selectable
+    level: Level
+    items: tuple[ColumnItem | EmbedItem, ...] = ()
+    path: tuple[str, ...] = ()
+
+    def embed(self, label: str) -> EmbedItem | None:
+        """The embedded relation of that name."""
+        return next((item for item in self.embeds if item.label == label), None)
+
+    @property
+    def embeds(self) -> list[EmbedItem]:
+        return [item for item in self.items if isinstance(item, EmbedItem)]
+
+    def without_items(self) -> "Resource":
+        return replace(self, items=())
+
+
+class QueryBuilder:
+    """Builds the parts of one statement, and collects how its values are bound."""
+
+    def __init__(
+        self, relations: Mapping[str, Relation], tree: QueryTree, *, secrets: bool
+    ) -> None:
+        self.tree = tree
+        self.bindings: dict[ValueIndex, Binding] = {}
+        self._relations = relations
+        self._secrets = secrets
+        self._used: set[tuple[str, ...]] = {()}
+        self._joins = 0
+
+    def top(self, relation: Relation, source: Selectable) -> Resource:
+        return Resource(relation, source, self.tree.level(), self.tree.select)
+
+    def column(self, relation: Relation, name: str) -> Column:
+        """A column that the caller may name. Raises RestError: 42703, or 403."""
+        column = relation.columns.get(name)
+        if column is None:
+            raise unknown_column(relation.name, name)
+        check_secret(relation, column, self._secrets)
+        return column
+
+    def check_levels(self) -> None:
+        """Raises RestError PGRST108 for a filter on a relation that is not selected."""
+        for path, _ in self.tree.levels:
+            if path not in self._used:
+                raise _not_embedded(".".join(path))
+
+    # what is selected
+
+    def terms(self, resource: Resource) -> list[Term]:
+        terms: list[Term] = []
+        for item in resource.items:
+            if isinstance(item, EmbedItem):
+                terms += self._embedded(resource, item)
+            elif item.name == "*":
+                terms += [
+                    named(resource.source.field(column.name), column.name)
+                    for column in resource.relation.columns.values()
+                    if self._secrets or not column.secret
+                ]
+            else:
+                column = self.column(resource.relation, item.name)
+                field, label = resource.source.field(column.name), item.alias or item.name
+                terms.append(_cast(field, item.cast, label) if item.cast else named(field, label))
+        return terms
+
+    def _embedded(self, resource: Resource, item: EmbedItem) -> list[Term]:
+        inner, join, relationship = self._join(resource, item)
+        terms = self.terms(inner)
+        query = self.page(Query.from_(inner.source), inner, self.where(inner, join))
+        if not terms:
+            return []
+        labels = [term.alias or "" for term in terms]
+        if item.spread and relationship.to_one:
+            return [named(query.select(t), n) for t, n in zip(terms, labels, strict=True)]
+        rows = Subquery(_EMBED, query.select(*terms))
+        if item.spread:
+            return [named(Query.from_(rows).select(json_array(rows.field(n))), n) for n in labels]
+        row = Field(_EMBED)
+        json = Expression("row_to_json({})", row) if relationship.to_one else json_array(row)
+        return [named(Query.from_(rows).select(json), item.label)]
+
+    def _join(self, resource: Resource, item: EmbedItem) -> tuple[Resource, Term, Relationship]:
+        """The embedded relation and the condition that joins it."""
+        relationship = find_relationship(self._relations, resource.relation, item)
+        self._joins += 1
+        if self._joins > _MAX_JOINS:
+            # each test of an embedded relation repeats those below it
+            raise too_much("joins", _MAX_JOINS)
+        table = Table(relationship.target.name, alias=f"r{self._joins}")
+        join = table.field(relationship.target_column) == resource.source.field(relationship.column)
+        path = (*resource.path, item.label)
+        self._used.add(path)
+        inner = Resource(relationship.target, table, self.tree.level(path), item.items, path)
+        return inner, join, relationship
+
+    # which rows
+
+    def where(self, resource: Resource, *joins: Term) -> list[Term]:
+        """Conditions, all of which hold for the level's rows."""
+        parts = list(joins)
+        parts += [self._condition(resource, part) for part in resource.level.conditions]
+        parts += [self._exists(resource, item) for item in resource.embeds if item.join == "inner"]
+        return parts
+
+    def _exists(self, resource: Resource, item: EmbedItem) -> Term:
+        inner, join, _ = self._join(resource, item)
+        query = Query.from_(inner.source).select(inner.source.field(inner.relation.primary_key[0]))
+        return Expression("EXISTS ({})", self._unordered(query, inner, join))
+
+    def _condition(self, resource: Resource, part: Condition | Logic) -> Term:
+        if isinstance(part, Logic):
+            children = [self._condition(resource, child) for child in part.children]
+            term = _joined(part.operator.upper(), children)
+        else:
+            term = self._embed_test(resource, part) or self._comparison(resource, part)
+        return _negated(term) if part.negated else term
+
+    def _embed_test(self, resource: Resource, part: Condition) -> Term | None:
+        """``sessions=is.null``: whether a row has embedded rows."""
+        item = resource.embed(part.column)
+        if item is None or part.column in resource.relation.columns:
+            return None
+        if part.test not in ("null", "not_null"):
+            raise RestError(
+                400,
+                "PGRST120",
+                f"Bad operator on the '{part.column}' embedded resource",
+                "Only is null or not is null filters are allowed on embedded resources",
+            )
+        exists = self._exists(resource, item)
+        return exists if part.test == "not_null" else _negated(exists)
+
+    def _comparison(self, resource: Resource, part: Condition) -> Term:
+        column = self.column(resource.relation, part.column)
+        field = resource.source.field(column.name)
+        if part.value is None:
+            return _is(column, field, part.test)
+        if part.operator in _PATTERNS and column.type != "text":
+            raise unknown_operator(_PATTERNS[part.operator], column.type)
+        is_list = part.operator == "in" or part.quantifier is not None
+        if is_list and column.type == "text[]":
+            raise unknown_operator(_QUANTIFIED.get(part.operator, "="), column.type)
+        is_pattern = part.operator in ("like", "ilike")
+        self.bindings[part.value] = Binding(column.type, is_list, is_pattern)
+        value = Parameter(f"v{part.value}", column.type + ("[]" if is_list else ""))
+        if part.operator == "in":
+            return Expression("{} = ANY ({})", field, value)
+        if part.quantifier:
+            sign = _QUANTIFIED[part.operator]
+            return Expression(f"{{}} {sign} {part.quantifier.upper()} ({{}})", field, value)
+        return _OPERATORS[part.operator](field, value)
+
+    # in what order, and how many
+
+    def page(self, query: Any, resource: Resource, where: Sequence[Term]) -> Any:
+        """The level's rows in their order, between its offset and its limit."""
+        order = [*self.order(resource), *_tie_break(resource)]
+        return self._limited(filtered(query, where).orderby(*order), resource.level)
+
+    def order(self, resource: Resource) -> list[Term]:
+        """The terms of ORDER BY that the request gives."""
+        return [self._order_term(resource, order) for order in resource.level.order]
+
+    def _order_term(self, resource: Resource, order: Order) -> Term:
+        if order.relation is None:
+            column = self.column(resource.relation, order.column)
+            field: Term = resource.source.field(column.name)
+            nullable = column.nullable
+        else:
+            field, nullable = self._related_column(resource, order, order.relation), True
+        template = "{} DESC" if order.descending else "{}"
+        if order.nulls and nullable:
+            # on a column without nulls the words would only keep an index from being used
+            template += f" NULLS {order.nulls.upper()}"
+        return Expression(template, field)
+
+    def _related_column(self, resource: Resource, order: Order, label: str) -> Term:
+        """A column of an embedded row, to order by."""
+        item = resource.embed(label)
+        if item is None:
+            raise _not_embedded(label)
+        inner, join, relationship = self._join(resource, item)
+        if not relationship.to_one:
+            raise RestError(
+                400,
+                "PGRST118",
+                f"A related order on '{label}' is not possible",
+                f"'{resource.relation.name}' and '{label}' do not form a many-to-one "
+                "or one-to-one relationship",
+            )
+        column = inner.source.field(self.column(inner.relation, order.column).name)
+        query = Query.from_(inner.source).select(column)
+        return Expression("({})", self._unordered(query, inner, join))
+
+    def _unordered(self, query: Any, resource: Resource, join: Term) -> Any:
+        """The embedded rows within their limit and offset, in no order."""
+        query = filtered(query, self.where(resource, join))
+        return self._limited(query, resource.level) if resource.level.is_limited else query
+
+    def _limited(self, query: Any, level: Level) -> Any:
+        if level.limit is None:
+            query = query.limit(Parameter("max_rows", "bigint"))
+        else:
+            self.bindings[level.limit] = Binding("limit")
+            query = query.limit(Parameter(f"v{level.limit}", "bigint"))
+        if level.offset is not None:
+            self.bindings[level.offset] = Binding("offset")
+            query = query.offset(Parameter(f"v{level.offset}", "bigint"))
+        return query
+
+
+def check_secret(relation: Relation, column: Column, secrets: bool) -> None:
+    """Raises RestError 403 for a secret column without the scope."""
+    if column.secret and not secrets:
+        raise not_permitted(
+            "column", f"{relation.name}.{column.name}", "The key lacks the scope secrets."
+        )
+
+
+def json_array(row: Term) -> Term:
+    """Rows as a JSON array."""
+    return Expression("COALESCE(json_agg({}), json_build_array())", row)
+
+
+def filtered(query: Any, where: Sequence[Term]) -> Any:
+    return query.where(all_of(where)) if where else query
+
+
+def all_of(parts: Sequence[Term]) -> Term:
+    return _joined("AND", parts)
+
+
+def _joined(word: str, parts: Sequence[Term]) -> Term:
+    # in one level, where PyPika's own criteria would nest as deep as there are parts
+    return Expression(f"({f' {word} '.join(['{}'] * len(parts))})", *parts)
+
+
+def _negated(term: Term) -> Term:
+    return Expression("(NOT {})", term)
+
+
+def _tie_break(resource: Resource) -> list[Term]:
+    """The primary key, as far as the order can have ties without it."""
+    relation = resource.relation
+    ordered = {term.column for term in resource.level.order if term.relation is None}
+    for key in relation.keys:
+        nullable = any(relation.columns[name].nullable for name in key)
+        if ordered.issuperset(key) and not nullable:
+            return []
+    return [resource.source.field(name) for name in relation.primary_key if name not in ordered]
+
+
+def _is(column: Column, field: Any, test: str) -> Term:
+    if test == "null":
+        return field.isnull()
+    if test == "not_null":
+        return field.notnull()
+    if column.type != "boolean":
+        raise RestError(
+            400,
+            "42804",
+            f"argument of IS {test.upper()} must be type boolean, not type {column.type}",
+        )
+    return Expression(f"{{}} IS {test.upper()}", field)
+
+
+def _cast(field: Term, type_: str, label: str) -> Term:
+    if type_.lower() not in _CASTS:
+        raise RestError(400, "42704", f'type "{type_:.100}" does not exist')
+    return Expression(f"CAST({{}} AS {type_.lower()})", field, alias=label)
+
+
+def _not_embedded(name: str) -> RestError:
+    return RestError(
+        400,
+        "PGRST108",
+        f"'{name:.100}' is not an embedded resource in this request",
+        None,
+        f"Verify that '{name:.100}' is included in the 'select' query parameter.",
+    )
