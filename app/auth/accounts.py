@@ -58,9 +58,7 @@ async def provider_callback(context: RequestContext) -> Any:
 async def access_token(context: RequestContext) -> Any:
     """POST /get-access-token and /refresh-token."""
     row = await _selected(context, context.body)
-    raise AuthError(
-        400, "PROVIDER_NOT_SUPPORTED", f"Provider {row.provider_id} is not supported."
-    )
+    raise AuthError(400, "PROVIDER_NOT_SUPPORTED", f"Provider {row.provider_id} is not supported.")
 
 
 async def account_info(context: RequestContext) -> Any:

@@ -10,8 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import RestError
 from app.rest.errors import not_permitted
-from app.settings import Scope as KeyScope
-from app.settings import ServiceKey
+from app.settings import KeyScope, ServiceKey
 
 
 class ServiceKeyMiddleware:
@@ -21,7 +20,7 @@ class ServiceKeyMiddleware:
         self._app = app
         self._keys = {key.sha256: key for key in keys}
 
-    async def __call__(self, scope: KeyScope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             key = self.authenticate(scope["headers"])
             state = scope.setdefault("state", {})

@@ -20,7 +20,7 @@ from app.rest.query_tree import Condition, ParsedQuery, Value, ValueIndex
 from app.rest.request import ApiRequest
 from app.rest.values import FROM_TEXT, array_literal
 from app.schema import Relation
-from app.settings import Scope
+from app.settings import KeyScope
 from app.sql import Record
 
 _STATEMENTS: Final = 8
@@ -30,7 +30,7 @@ _STATEMENTS: Final = 8
 class WritePlan(Plan):
     """What the writing methods share."""
 
-    scopes: ClassVar[tuple[Scope, ...]] = ("write", "read")
+    scopes: ClassVar[tuple[KeyScope, ...]] = ("write", "read")
 
     def __init__(
         self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.environment import BOOLEAN, SECONDS, declared, integer, setting, text
-from app.rest import grammar
+from app.rest import parser
 from app.settings import SCOPES
 from scripts.document_settings import PAGE, document, groups, held, section
 from tests.support import ROOT
@@ -85,7 +85,7 @@ def test_every_environment_variable_is_declared_once() -> None:
 
 def test_every_operator_scope_and_error_code_is_documented() -> None:
     text = page("API.md")
-    for operator in grammar.OPERATORS:
+    for operator in parser.OPERATORS:
         assert re.search(rf"\b{operator}\b", text), operator
     for scope in SCOPES:
         assert f"| `{scope}` |" in text

@@ -469,7 +469,9 @@ TERMS: dict[str, Callable[[], Any]] = {
     "Array of parameters": lambda: Array(ID),
     "Tuple": lambda: Tuple(1, 2),
     "Tuple of parameters": lambda: Tuple(ID, NAME),
-    "Case": lambda: Case().when(users.id == ID, NAME),
+    "Case of a value": lambda: Case().when(users.id == ID, MARKER),
+    "Case when a value": lambda: Case().when(users.name == MARKER, NAME),
+    "Case else a value": lambda: Case().when(users.id == ID, NAME).else_(MARKER),
     "count(*)": lambda: fn.Count("*"),
     "coalesce": lambda: fn.Coalesce(users.name, MARKER),
     "cast": lambda: fn.Cast(users.name, "varchar"),
@@ -500,6 +502,15 @@ TERMS: dict[str, Callable[[], Any]] = {
     "a query of another dialect": lambda: AnyQuery.from_(users).select(users.id),
     "PyPika's own PostgreSQL query": lambda: PostgreSQLQuery.from_(users).select(users.id),
 }
+
+
+def test_case_and_exists_take_parameters() -> None:
+    name = Case().when(users.id == ID, NAME).else_(users.name)
+    query = Query.from_(users).select(name).where(ExistsCriterion(ids().where(users.id == ID)))
+    rendered = text(query)
+    assert "CASE WHEN" in rendered
+    assert "EXISTS (SELECT" in rendered
+    assert "$1::uuid" in rendered
 
 
 @pytest.mark.parametrize("term", TERMS)
