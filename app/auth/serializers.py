@@ -1,15 +1,20 @@
 """Rows as the protocol sends them: camelCase, times with three digits and Z."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from app.schema import Session, User
 from app.statements.accounts import PublicAccount
 
+_encode: Final = msgspec.json.Encoder().encode  # a quarter of what isoformat takes
+
 
 def timestamp(value: datetime) -> str:
     """ISO 8601 with milliseconds of a time in UTC; the rest is cut off, as the Node driver does."""
-    return f"{value.isoformat(timespec='milliseconds')[:23]}Z"
+    text = _encode(value).decode()  # "2026-01-01T00:00:00.123456Z" with its quotes
+    return f"{text[1:24]}Z" if value.microsecond else f"{text[1:20]}.000Z"
 
 
 def user(row: User) -> dict[str, Any]:
