@@ -2,7 +2,7 @@
 
 import re
 
-from app.rest import grammar
+from app.rest import parser
 from app.settings import SCOPES, Settings
 from tests.support import ROOT
 
@@ -36,7 +36,7 @@ def test_defaults_are_the_documented_ones() -> None:
 
 def test_every_operator_scope_and_error_code_is_documented() -> None:
     text = page("API.md")
-    for operator in grammar.OPERATORS:
+    for operator in parser.OPERATORS:
         assert re.search(rf"\b{operator}\b", text), operator
     for scope in SCOPES:
         assert f"| `{scope}` |" in text
