@@ -68,7 +68,6 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
     )
     # attributes of a log record that no line shows; each of them is looked up for every record
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.logAsyncioTasks = False
     gc.collect()
     gc.freeze()  # collections skip what the imports made, which stays anyway
     gc.set_threshold(20_000)  # reference counting frees what a request leaves behind

@@ -72,7 +72,8 @@ class RestAPI:
         ]
         return [
             Mount(PREFIX, Router([*tables, root], redirect_slashes=False), middleware=middleware),
-            Route(PREFIX, self.root, middleware=middleware),
+            # middleware of a Route runs for its methods only: root() refuses the others
+            Route(PREFIX, self.root, methods=METHODS, middleware=middleware),
         ]
 
     async def table(self, relation: Relation, request: Request) -> Response:
@@ -105,6 +106,8 @@ class RestAPI:
 
     async def root(self, request: Request) -> Response:
         """The OpenAPI description."""
+        if request.method not in ("GET", "HEAD"):
+            raise unknown_method(request.method)
         accept = ", ".join(request.headers.getlist("accept"))
         response_format = media.negotiate(accept, root=True)
         require(request.state.service_key, "read", "pg_catalog")

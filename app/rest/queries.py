@@ -273,7 +273,7 @@ def _written(
 def _one_row(page: Any, terms: Sequence[Term], output: Output, more: Sequence[Term]) -> Any:
     """The page as one row: its length, its JSON made by the server, and what else is wanted."""
     rows = Subquery(_PAGE, page)
-    if output.as_text:
+    if output.as_text and terms:
         labels = [term.alias or "" for term in terms]
         printed = [Expression(_PRINTED, rows.field(label), alias=label) for label in labels]
         rows = Subquery(_PAGE, Query.from_(rows).select(*printed))

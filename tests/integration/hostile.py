@@ -1,4 +1,4 @@
-"""Hostile requests to the REST door, by family.
+"""Hostile requests to the REST API, by family.
 
 None of them may give a 5xx, read a secret or change a row.
 """

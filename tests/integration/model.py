@@ -1,4 +1,4 @@
-"""What the REST door should answer, in plain Python over the same rows: no SQL.
+"""What the REST API should answer, in plain Python over the same rows: no SQL.
 
 A Request is both written as a query string (``parameters``) and answered (``answer``). Sources:
 PostgREST's "Tables and Views" and "Resource Embedding" for the grammar and the shape of the rows,

@@ -1,4 +1,4 @@
-"""What is the REST door's own: secrets, tokens that are made, writes that are cut or undone."""
+"""What is the REST API's own: secrets, generated tokens, writes that are limited or undone."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,21 +16,21 @@ BACKEND = {"apikey": KEYS["backend"]}
 SOON = (datetime.now(UTC) + timedelta(days=7)).isoformat()
 
 
-async def made(client: httpx.AsyncClient, path: str, body: Any, **more: str) -> Any:
+async def insert(client: httpx.AsyncClient, path: str, body: Any, **more: str) -> Any:
     answer = await client.post(path, json=body, headers=FULL | more)
     assert answer.status_code == 201, answer.text
     return answer.json()[0]
 
 
 async def ann(client: httpx.AsyncClient) -> dict[str, Any]:
-    return await made(client, USERS, {"name": "Ann", "email": "ann@example.com"})
+    return await insert(client, USERS, {"name": "Ann", "email": "ann@example.com"})
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-async def test_a_session_without_a_token_gets_one(
+async def test_session_inserted_without_a_token_gets_one(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     user = await ann(client)
@@ -39,13 +39,13 @@ async def test_a_session_without_a_token_gets_one(
     tokens = {row["token"] for row in answer.json()}
     assert len(tokens) == 3
     assert all(len(token) == 32 and token.isalnum() for token in tokens)
-    # a key that may not see the token makes the session all the same
-    shown = await made(client, SESSIONS, rows[0], **BACKEND)
+    # a key that may not see the token can insert a session
+    shown = await insert(client, SESSIONS, rows[0], **BACKEND)
     assert "token" not in shown
     assert await db.fetchval("SELECT length(token) FROM sessions WHERE id = $1", shown["id"]) == 32
 
 
-async def test_a_token_is_made_for_the_rows_that_lack_one(client: httpx.AsyncClient) -> None:
+async def test_insert_generates_a_token_for_each_row_without_one(client: httpx.AsyncClient) -> None:
     user = await ann(client)
     row = {"user_id": user["id"], "expires_at": SOON}
     answer = await client.post(
@@ -60,11 +60,11 @@ async def test_a_token_is_made_for_the_rows_that_lack_one(client: httpx.AsyncCli
     assert code(null) == (400, "23502")
 
 
-async def test_an_upsert_keeps_the_token_it_was_not_given(
+async def test_upsert_without_a_token_keeps_the_old_one(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     user = await ann(client)
-    session = await made(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
+    session = await insert(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
     row = {"id": session["id"], "user_id": user["id"], "expires_at": SOON, "user_agent": "new"}
     for request in (
         client.post(SESSIONS, json=row, headers={"Prefer": "resolution=merge-duplicates"}),
@@ -96,11 +96,11 @@ async def test_an_upsert_keeps_the_token_it_was_not_given(
         ("DELETE", SESSIONS + "?id=not.is.null&select=token", None),
     ],
 )
-async def test_a_secret_column_cannot_be_named_without_the_scope(
+async def test_secret_column_is_refused_without_the_scope(
     client: httpx.AsyncClient, db: asyncpg.Connection, method: str, path: str, body: Any
 ) -> None:
     user = await ann(client)
-    await made(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
+    await insert(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
     before = await db.fetch("SELECT * FROM sessions")
     prefer = FULL | ({"Prefer": "resolution=merge-duplicates"} if "on_conflict" in path else {})
     answer = await client.request(method, path, json=body, headers=BACKEND | prefer)
@@ -111,7 +111,7 @@ async def test_a_secret_column_cannot_be_named_without_the_scope(
 
 async def test_error_details_do_not_show_a_token(client: httpx.AsyncClient) -> None:
     user = await ann(client)
-    session = await made(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
+    session = await insert(client, SESSIONS, {"user_id": user["id"], "expires_at": SOON})
     path = f"{SESSIONS}?id=eq.{session['id']}"
     for changes in ({"ip_address": "1" * 46}, {"user_id": None}):
         answer = await client.patch(path, json=changes, headers=BACKEND)
@@ -122,14 +122,16 @@ async def test_error_details_do_not_show_a_token(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("given", [{}, {"apikey": ""}, {"authorization": "Basic abc"}])
-async def test_no_key(client: httpx.AsyncClient, given: dict[str, str]) -> None:
+async def test_request_without_a_key_is_refused(
+    client: httpx.AsyncClient, given: dict[str, str]
+) -> None:
     del client.headers["apikey"]
     answer = await client.get(USERS, headers=given)
     assert code(answer) == (401, "PGRST302")
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_an_unknown_key_and_both_ways_to_send_a_known_one(client: httpx.AsyncClient) -> None:
+async def test_key_is_taken_from_either_header(client: httpx.AsyncClient) -> None:
     del client.headers["apikey"]
     assert code(await client.get(USERS, headers={"apikey": "x"})) == (401, "PGRST301")
     for given in ({"apikey": KEYS["reader"]}, {"authorization": f"bearer {KEYS['reader']}"}):
@@ -152,7 +154,7 @@ async def test_an_unknown_key_and_both_ways_to_send_a_known_one(client: httpx.As
         ("writer", "DELETE", "", 403),
     ],
 )
-async def test_scopes(
+async def test_scope_decides_what_a_key_may_do(
     client: httpx.AsyncClient, key: str, method: str, prefer: str, status: int
 ) -> None:
     path = USERS if method in ("GET", "POST") else USERS + "?name=eq.x"
@@ -166,7 +168,7 @@ async def test_scopes(
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("query", ["", "?limit=1", "?order=name", "?select=id"])
-async def test_changing_every_row_has_to_be_said(
+async def test_change_without_a_filter_is_refused(
     client: httpx.AsyncClient, db: asyncpg.Connection, method: str, query: str
 ) -> None:
     await ann(client)
@@ -177,9 +179,7 @@ async def test_changing_every_row_has_to_be_said(
     assert answer.status_code == 204
 
 
-async def test_a_limit_cuts_what_is_changed(
-    client: httpx.AsyncClient, db: asyncpg.Connection
-) -> None:
+async def test_limit_cuts_a_write(client: httpx.AsyncClient, db: asyncpg.Connection) -> None:
     rows = [{"name": f"n{n}", "email": f"n{n}@example.com"} for n in range(5)]
     await client.post(USERS, json=rows)
     answer = await client.delete(
@@ -194,7 +194,7 @@ async def test_a_limit_cuts_what_is_changed(
     assert [tuple(row) for row in rest] == [("n0", "x"), ("n1", None), ("n4", None)]
 
 
-async def test_of_many_who_take_one_row_each_gets_another(client: httpx.AsyncClient) -> None:
+async def test_row_is_taken_once_by_concurrent_deletes(client: httpx.AsyncClient) -> None:
     rows = [{"name": "n", "email": f"n{n}@example.com"} for n in range(5)]
     await client.post(USERS, json=rows)
     answers = await asyncio.gather(
@@ -206,7 +206,7 @@ async def test_of_many_who_take_one_row_each_gets_another(client: httpx.AsyncCli
     assert 1 <= len(taken) <= 5
 
 
-async def test_what_is_refused_after_the_fact_is_undone(
+async def test_write_refused_by_its_result_is_undone(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     rows = [{"name": f"n{n}", "email": f"n{n}@example.com"} for n in range(3)]
@@ -230,14 +230,16 @@ async def test_what_is_refused_after_the_fact_is_undone(
     assert await db.fetchval("SELECT count(*) FROM users WHERE name LIKE 'n%'") == 3
 
 
-async def test_one_bad_row_leaves_none(client: httpx.AsyncClient, db: asyncpg.Connection) -> None:
+async def test_bulk_insert_with_a_bad_row_inserts_none(
+    client: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
     rows = [{"name": f"n{n}", "email": f"n{n}@example.com"} for n in range(100)]
     rows[57]["email"] = "no address"
     assert code(await client.post(USERS, json=rows)) == (400, "23514")
     assert await db.fetchval("SELECT count(*) FROM users") == 0
 
 
-async def test_range_header_and_counts(client: httpx.AsyncClient) -> None:
+async def test_range_header_narrows_the_page(client: httpx.AsyncClient) -> None:
     rows = [{"name": f"n{n}", "email": f"n{n}@example.com"} for n in range(7)]
     await client.post(USERS, json=rows)
     for given, query, prefer, status, content_range in (
@@ -260,7 +262,7 @@ async def test_range_header_and_counts(client: httpx.AsyncClient) -> None:
         assert status != 416 or answer.json()["code"] == "PGRST103"
 
 
-async def test_the_maximum_of_rows_holds_for_every_level(client: httpx.AsyncClient) -> None:
+async def test_maximum_of_rows_holds_for_every_level(client: httpx.AsyncClient) -> None:
     user = await ann(client)
     await client.post(SESSIONS, json=[{"user_id": user["id"], "expires_at": SOON}] * 1100)
     answer = await client.get(SESSIONS + "?select=id", headers={"Prefer": "count=exact"})
@@ -270,7 +272,9 @@ async def test_the_maximum_of_rows_holds_for_every_level(client: httpx.AsyncClie
     assert len(embedded.json()[0]["sessions"]) == 1000
 
 
-async def test_estimated_counts(client: httpx.AsyncClient, db: asyncpg.Connection) -> None:
+async def test_estimated_count_is_exact_for_few_rows(
+    client: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
     await db.execute(
         "INSERT INTO users (name, email) SELECT 'n', n || '@example.com'"
         " FROM generate_series(1, 3000) n; ANALYZE users"
@@ -283,7 +287,7 @@ async def test_estimated_counts(client: httpx.AsyncClient, db: asyncpg.Connectio
     assert few.headers["content-range"] == "0-0/1"
 
 
-async def test_put(client: httpx.AsyncClient) -> None:
+async def test_put_upserts_one_row_by_its_key(client: httpx.AsyncClient) -> None:
     identity = "6f1a2c9e-0000-4000-8000-000000000001"
     row = {"id": identity, "name": "Ann", "email": "ann@example.com"}
     path = f"{USERS}?id=eq.{identity}"
@@ -305,9 +309,13 @@ async def test_put(client: httpx.AsyncClient) -> None:
         assert code(await client.put(USERS + query, json=body)) == expected
 
 
-async def test_bodies_of_every_kind(client: httpx.AsyncClient, db: asyncpg.Connection) -> None:
+async def test_body_is_read_by_its_content_type(
+    client: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
     bodies = {
-        "text/csv": 'name,email,image\n"Ann, ""the"" first",ann@example.com,NULL\n,b@example.com,',
+        "text/csv": (
+            'name,email,image\n"Ann, ""the"" first",ann@example.com,NULL\n\n,b@example.com,'
+        ),
         "application/x-www-form-urlencoded": "name=C+%C3%A9&email=c%40example.com",
         "application/json; charset=utf-8": '{"name": 7, "email": "d@example.com"}',
     }
@@ -328,7 +336,7 @@ async def test_bodies_of_every_kind(client: httpx.AsyncClient, db: asyncpg.Conne
         assert code(answer) == (415, "PGRST102")
 
 
-async def test_the_location_of_a_created_row_leads_to_it(client: httpx.AsyncClient) -> None:
+async def test_location_leads_to_the_created_row(client: httpx.AsyncClient) -> None:
     answer = await client.post(
         USERS,
         json={"name": "Ann", "email": "ann@example.com"},
@@ -339,7 +347,7 @@ async def test_the_location_of_a_created_row_leads_to_it(client: httpx.AsyncClie
     assert found.json()[0]["name"] == "Ann"
 
 
-async def test_root_describes_what_is_served(client: httpx.AsyncClient) -> None:
+async def test_root_describes_the_tables(client: httpx.AsyncClient) -> None:
     answer = await client.get("/rest/v1/")
     assert answer.headers["content-type"].startswith("application/openapi+json")
     document = answer.json()
@@ -350,7 +358,7 @@ async def test_root_describes_what_is_served(client: httpx.AsyncClient) -> None:
     assert (await client.get("/rest/v1/", headers={"apikey": KEYS["writer"]})).status_code == 403
 
 
-async def test_methods_and_paths(client: httpx.AsyncClient) -> None:
+async def test_method_and_path_decide_the_answer(client: httpx.AsyncClient) -> None:
     options = await client.options(USERS)
     assert (options.status_code, options.headers["allow"]) == (
         200,
@@ -366,8 +374,12 @@ async def test_methods_and_paths(client: httpx.AsyncClient) -> None:
     assert refused.headers["proxy-status"] == "PostgREST; error=42703"
 
 
-async def test_nothing_to_write(client: httpx.AsyncClient) -> None:
+async def test_empty_body_writes_nothing(client: httpx.AsyncClient) -> None:
     assert (await client.post(USERS, json=[], headers=FULL)).json() == []
+    one = {"Accept": "application/vnd.pgrst.object+json"} | FULL
+    assert code(await client.post(USERS, json=[], headers=one)) == (406, "PGRST116")
+    table = await client.post(USERS, json=[], headers={"Accept": "text/csv"} | FULL)
+    assert (table.status_code, table.text) == (201, "")
     assert code(await client.post(USERS, json={})) == (400, "23502")
     assert (await client.patch(USERS + "?name=eq.x", json={})).status_code == 204
     assert code(await client.patch(USERS + "?name=eq.x", json=[])) == (400, "PGRST102")

@@ -1,4 +1,4 @@
-"""Hostile requests to the REST door: none gives a 5xx, reads a secret or changes a row.
+"""Hostile requests to the REST API: none gives a 5xx, reads a secret or changes a row.
 
 Each is sent to the application itself, as the bytes that a server would hand on. The last part
 sends broken HTTP to the service over a socket.
@@ -52,7 +52,7 @@ class Answer:
         return next((value.decode() for key, value in self.headers if key == name), "")
 
 
-class Door:
+class App:
     """The application in this process, with a look at its tables past it."""
 
     def __init__(self, url: str) -> None:
@@ -177,16 +177,16 @@ def check(attack: Attack, answer: Answer) -> None:
 
 
 @pytest.fixture(scope="module")
-def door(module_database_url: str) -> Iterator[Door]:
+def app(module_database_url: str) -> Iterator[App]:
     log = logging.getLogger("gatepost.access")
     before = log.level
     log.setLevel(logging.WARNING)  # pytest would keep thousands of lines
-    door = Door(module_database_url)
-    door.start()
+    app = App(module_database_url)
+    app.start()
     try:
-        yield door
+        yield app
     finally:
-        door.stop()
+        app.stop()
         log.setLevel(before)
 
 
@@ -206,25 +206,25 @@ AS_VALUE: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def test_there_are_two_thousand_different_ones() -> None:
+def test_attacks_are_two_thousand_different_ones() -> None:
     assert len({attack for family in FAMILIES.values() for attack in family}) >= 2000
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_hostile_request_gets_through(door: Door, family: str) -> None:
+def test_hostile_request_is_withstood(app: App, family: str) -> None:
     failures = []
     for attack in FAMILIES[family]:
         try:
-            door.withstands(attack)
+            app.withstands(attack)
         except AssertionError as error:
             failures.append(str(error)[:700])
     assert not failures, f"{len(failures)} of {len(FAMILIES[family])}:\n" + "\n".join(failures)
 
 
 @pytest.mark.parametrize("place", AS_VALUE)
-def test_a_hostile_value_is_only_a_value(door: Door, place: str) -> None:
+def test_hostile_value_matches_no_row(app: App, place: str) -> None:
     for payload in INJECTIONS:
-        answer = door.withstands(Attack(AS_VALUE[place](payload), expected=(200,)))
+        answer = app.withstands(Attack(AS_VALUE[place](payload), expected=(200,)))
         assert json.loads(answer.body) == [], payload
 
 
@@ -240,7 +240,7 @@ TEXTS: Final = (
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "form"])
-def test_a_hostile_text_comes_back_as_it_went_in(door: Door, form: str) -> None:
+def test_hostile_text_comes_back_as_it_was_written(app: App, form: str) -> None:
     for text in TEXTS:
         if form == "csv" and text == "NULL":
             continue  # that is how a CSV body says null
@@ -253,30 +253,30 @@ def test_a_hostile_text_comes_back_as_it_went_in(door: Door, form: str) -> None:
                 f"name={quote(text, safe='')}&image={quote(text, safe='')}&email={email}".encode(),
             ),
         }[form]
-        made = door.send(
+        created = app.send(
             Attack("/rest/v1/users?select=id,name,image", "POST", (headers, RETURN), body)
         )
-        assert made.status == 201, (text, made)
-        (row,) = json.loads(made.body)
+        assert created.status == 201, (text, created)
+        (row,) = json.loads(created.body)
         assert (row["name"], row["image"]) == (text, text)
         for query in (f"eq.{text}", f"in.({in_quotes(text)})", f"eq(any).{{{in_quotes(text)}}}"):
             target = at("users", ("select", "id"), ("name", query))
-            found = door.send(Attack(target))
+            found = app.send(Attack(target))
             if len(target) < 32_000:
                 assert json.loads(found.body) == [{"id": row["id"]}], (text, query, found)
-        table = door.send(Attack(at("users", ("id", f"eq.{row['id']}"), ("select", "name,image")),
+        table = app.send(Attack(at("users", ("id", f"eq.{row['id']}"), ("select", "name,image")),
                                  headers=(("Accept", "text/csv"),)))  # fmt: skip
         lines = list(csv.reader(io.StringIO(table.body.decode(), newline="")))
         assert lines == [["name", "image"], [text, text]]
         one = f"/rest/v1/users?id=eq.{row['id']}"
         changed = json.dumps({"name": text + text}).encode()
-        assert door.send(Attack(one, "PATCH", (JSON,), changed)).status == 204
-        stored = door._loop.run_until_complete(
-            door.db.fetchval("SELECT name FROM users WHERE id = $1::text::uuid", row["id"])
+        assert app.send(Attack(one, "PATCH", (JSON,), changed)).status == 204
+        stored = app._loop.run_until_complete(
+            app.db.fetchval("SELECT name FROM users WHERE id = $1::text::uuid", row["id"])
         )
         assert stored == text + text
-        assert door.send(Attack(one, "DELETE")).status == 204
-        assert door.digest() == door.before
+        assert app.send(Attack(one, "DELETE")).status == 204
+        assert app.digest() == app.before
 
 
 # --- patterns that are slow -----------------------------------------------------------------------
@@ -296,12 +296,12 @@ PATTERNS: Final = (
 )  # fmt: skip
 
 
-def test_a_slow_pattern_ends_at_the_deadline_of_a_query(door: Door) -> None:
+def test_slow_pattern_ends_at_the_deadline_of_a_query(app: App) -> None:
     for pattern in PATTERNS:
-        answer = door.send(Attack(at("users", ("name", pattern), ("select", "id"))))
+        answer = app.send(Attack(at("users", ("name", pattern), ("select", "id"))))
         assert answer.status in (200, 400, 504), (pattern, answer)
         assert json.loads(answer.body) is not None
-        after = door.withstands(Attack("/rest/v1/users?select=id", expected=(200,)))
+        after = app.withstands(Attack("/rest/v1/users?select=id", expected=(200,)))
         assert len(json.loads(after.body)) == len(USERS)
 
 
@@ -381,8 +381,8 @@ BROKEN: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_http_does_not_break_the_service(
-    door: Door, module_service: Service, case: str
+def test_broken_http_leaves_the_service_running(
+    app: App, module_service: Service, case: str
 ) -> None:
     port = int(module_service.url.rpartition(":")[2])
     received = b""
@@ -397,10 +397,10 @@ def test_broken_http_does_not_break_the_service(
     assert b"HTTP/1.1 5" not in received
     assert httpx.get(f"{module_service.url}/livez", timeout=10).text == "ok"
     assert module_service.process.poll() is None
-    assert door.digest() == door.before
+    assert app.digest() == app.before
 
 
-def test_a_body_that_comes_slowly_holds_nobody_up(door: Door, module_service: Service) -> None:
+def test_slow_body_does_not_delay_other_requests(app: App, module_service: Service) -> None:
     port = int(module_service.url.rpartition(":")[2])
     slow = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(30)]
     try:
@@ -416,4 +416,4 @@ def test_a_body_that_comes_slowly_holds_nobody_up(door: Door, module_service: Se
         for connection in slow:
             connection.close()
     assert httpx.get(f"{module_service.url}/livez", timeout=10).text == "ok"
-    assert door.digest() == door.before
+    assert app.digest() == app.before

@@ -1,4 +1,4 @@
-"""Generated reads through the REST door give what tests/integration/model.py says, in its order.
+"""Generated reads through the REST API give what tests/integration/model.py says, in its order.
 
 5,000 requests, the same in each run. With MODEL_EXAMPLES=n in the shell it is n others each time.
 """
@@ -295,9 +295,9 @@ def _value(drawn: Drawn, table: str, column: str, type_: str) -> Typed:
     return Typed(value, value, quoted)
 
 
-# --- the door -------------------------------------------------------------------------------------
+# --- the application ------------------------------------------------------------------------------
 
-Ask = Callable[[Level, bool], httpx.Response]
+Read = Callable[[Level, bool], httpx.Response]
 
 
 def url(level: Level) -> str:
@@ -306,8 +306,8 @@ def url(level: Level) -> str:
 
 
 @pytest.fixture(scope="module")
-def ask(module_database_url: str) -> Iterator[Ask]:
-    """The door in this process, on a loop of the module's own: hypothesis calls plain functions."""
+def read(module_database_url: str) -> Iterator[Read]:
+    """The application in this process, on a loop of its own: hypothesis calls plain functions."""
     loop = asyncio.new_event_loop()
     stack = AsyncExitStack()
     log = logging.getLogger("gatepost.access")
@@ -361,7 +361,7 @@ def compare(level: Level, count: bool, response: httpx.Response) -> None:
     assert response.headers["content-range"] == f"{place}/{total if count else '*'}"
 
 
-def test_generated_reads_match_the_model(ask: Ask, postgres: Server) -> None:
+def test_generated_reads_match_the_model(read: Read, postgres: Server) -> None:
     examples = EXAMPLES // 10 if postgres.version < 18 else EXAMPLES
     done = 0
 
@@ -377,7 +377,7 @@ def test_generated_reads_match_the_model(ask: Ask, postgres: Server) -> None:
         nonlocal done
         level, count = request(source)
         note(url(level))
-        compare(level, count, ask(level, count))
+        compare(level, count, read(level, count))
         done += 1
 
     check()

@@ -1,4 +1,4 @@
-"""Accounts and verifications through the REST door: what is secret, and using up exactly once."""
+"""Accounts and verifications through the REST API: their secrets, and using one up exactly once."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ async def owner(client: httpx.AsyncClient) -> str:
     return answer.json()[0]["id"]
 
 
-async def test_of_fifty_callers_one_uses_a_verification_up(
+async def test_verification_is_used_up_by_one_of_fifty_callers(
     service: Service, db: asyncpg.Connection
 ) -> None:
     headers = {"apikey": service.keys["all"]}
@@ -50,7 +50,7 @@ async def test_of_fifty_callers_one_uses_a_verification_up(
     assert await db.fetchval("SELECT count(*) FROM verifications") == 0
 
 
-async def test_of_several_the_newest_and_never_more_than_one(
+async def test_delete_with_a_limit_takes_the_newest_alone(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     # the planner believes there is one row, and might choose it again for each that there is
@@ -63,7 +63,7 @@ async def test_of_several_the_newest_and_never_more_than_one(
     assert await take(client, VERIFICATIONS, identifier="eq.code") == []
 
 
-async def test_without_a_limit_all_go_the_newest_first(
+async def test_delete_without_a_limit_takes_all_newest_first(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     await db.execute(ROWS, "code", 1, 5)
@@ -74,7 +74,7 @@ async def test_without_a_limit_all_go_the_newest_first(
     assert await db.fetchval("SELECT count(*) FROM verifications") == 1
 
 
-async def test_with_a_limit_no_more_rows_are_changed(
+async def test_update_with_a_limit_changes_no_more_rows(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     await db.execute(ROWS, "code", 1, 1)
@@ -89,7 +89,7 @@ async def test_with_a_limit_no_more_rows_are_changed(
     assert await db.fetchval("SELECT count(*) FROM verifications WHERE value = 'changed'") == 1
 
 
-async def test_an_expired_one_is_not_taken(
+async def test_expired_verification_is_not_taken(
     client: httpx.AsyncClient, db: asyncpg.Connection
 ) -> None:
     await db.execute(
@@ -100,7 +100,7 @@ async def test_an_expired_one_is_not_taken(
     assert await db.fetchval("SELECT count(*) FROM verifications") == 1
 
 
-async def test_without_the_scope_secrets_there_are_no_tokens_and_no_passwords(
+async def test_tokens_and_passwords_are_hidden_without_the_scope(
     client: httpx.AsyncClient, owner: str
 ) -> None:
     tokens = {"access_token": "at", "refresh_token": "rt", "id_token": "it"}
@@ -135,7 +135,7 @@ async def test_without_the_scope_secrets_there_are_no_tokens_and_no_passwords(
         assert (answer.status_code, answer.json()["code"]) == (403, "42501"), query
 
 
-async def test_a_refusal_does_not_quote_a_secret(client: httpx.AsyncClient, owner: str) -> None:
+async def test_error_does_not_quote_a_secret(client: httpx.AsyncClient, owner: str) -> None:
     own = {"user_id": owner, "provider_id": "credential", "account_id": owner}
     await client.post("/rest/v1/accounts", json=own | {"password": "salt:key"})
     answer = await client.patch(
@@ -149,7 +149,9 @@ async def test_a_refusal_does_not_quote_a_secret(client: httpx.AsyncClient, owne
     assert "salt:key" not in answer.text
 
 
-async def test_a_sweep_needs_no_secrets(client: httpx.AsyncClient, db: asyncpg.Connection) -> None:
+async def test_deletion_of_expired_rows_needs_no_secrets(
+    client: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
     await db.execute(ROWS, "live", 1, 2)
     await db.execute(
         "INSERT INTO verifications (identifier, value, created_at, expires_at)"

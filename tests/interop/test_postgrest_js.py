@@ -1,4 +1,4 @@
-"""The official JavaScript client of PostgREST (`@supabase/postgrest-js`) on the REST door.
+"""The official JavaScript client of PostgREST (`@supabase/postgrest-js`) on the REST API.
 
 The script is node/postgrest.test.mjs; here it is given a service and run by Node's test runner.
 """
@@ -16,7 +16,7 @@ from tests.support import Service
 SCRIPT = Path(__file__).parent / "node" / "postgrest.test.mjs"
 
 
-def test_the_script(
+def test_client_script_passes(
     node: Path, module_service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = {f"GATEPOST_KEY_{name.upper()}": key for name, key in module_service.keys.items()}

@@ -1,4 +1,4 @@
-"""The official Python client of PostgREST (`postgrest` on PyPI), unchanged, on the REST door.
+"""The official Python client of PostgREST (`postgrest` on PyPI), unchanged, on the REST API.
 
 Every test makes its calls through the client's own methods, on the few rows below, which are
 inserted through the client too. The same script in JavaScript: node/postgrest.test.mjs.
@@ -796,8 +796,8 @@ ERRORS: dict[str, tuple[Callable[[Client], Query], int, str]] = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(rest: Client, wire: Wire, name: str) -> None:
-    ask, status, code = ERRORS[name]
-    error = refusal(ask(rest))
+    call, status, code = ERRORS[name]
+    error = refusal(call(rest))
     assert (wire.status, error.code) == (status, code)
     assert error.message
     assert wire.answers[-1].json().keys() == {"code", "message", "details", "hint"}
@@ -840,8 +840,8 @@ FORBIDDEN: dict[str, tuple[str, Callable[[Client], Query]]] = {
 
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_forbidden(connect: Connect, rest: Client, wire: Wire, name: str) -> None:
-    key, ask = FORBIDDEN[name]
-    error = refusal(ask(connect(key)))
+    key, call = FORBIDDEN[name]
+    error = refusal(call(connect(key)))
     assert (wire.status, error.code) == (403, "42501")
 
 

@@ -1,5 +1,5 @@
 // The official JavaScript client of PostgREST (@supabase/postgrest-js), unchanged, on the REST
-// door.
+// API.
 //
 // Every test makes its calls through the client's own methods, on the few rows below, which are
 // inserted through the client too. The same script in Python: ../test_postgrest_py.py, which also
@@ -719,9 +719,9 @@ describe("errors: status and code of each", () => {
     "delete without a filter": [() => table("users").delete(), 400, "21000"],
     "update without a filter": [() => table("users").update({ name: "x" }), 400, "21000"],
   };
-  for (const [name, [ask, status, code]] of Object.entries(errors)) {
+  for (const [name, [call, status, code]] of Object.entries(errors)) {
     test(name, async () => {
-      assert.ok((await refused(ask(), status, code)).message);
+      assert.ok((await refused(call(), status, code)).message);
     });
   }
 
@@ -763,8 +763,8 @@ describe("keys and their scopes", () => {
     "token changed": () =>
       backend.from("sessions").update({ token: "t".repeat(32) }).eq("user_id", ADA),
   };
-  for (const [name, ask] of Object.entries(forbidden)) {
-    test(`forbidden: ${name}`, () => refused(ask(), 403, "42501"));
+  for (const [name, call] of Object.entries(forbidden)) {
+    test(`forbidden: ${name}`, () => refused(call(), 403, "42501"));
   }
 
   test("a reader reads", async () => {
