@@ -12,7 +12,7 @@ NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint schema docs bench
+.PHONY: help serve test coverage lint schema docs bench
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,13 @@ serve: $(ENVIRONMENT) ## Run the service with a database of its own, or the one 
 test: $(ENVIRONMENT) $(if $(ARGS),$(if $(findstring interop,$(ARGS)),$(NODE_PACKAGES)),$(NODE_PACKAGES))
 test: ## Run the tests; or only some: make test ARGS=tests/unit
 	@exec .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
+
+coverage: $(ENVIRONMENT) $(NODE_PACKAGES) ## Run the tests and say what of app/ they do not reach
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest $(WORKERS)
+	@.venv/bin/coverage combine -q
+	@.venv/bin/coverage report
+	@exec .venv/bin/python scripts/check_coverage.py
 
 lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/ruff check
