@@ -4,7 +4,7 @@
 #     docker run --rm -e DATABASE_URL gatepost gatepost migrate     # or: … gatepost dbmate up
 #     docker run --read-only -e DATABASE_URL -e GATEPOST_SERVICE_KEYS -p 8000:8000 gatepost
 
-ARG PYTHON=3.11.14-slim-bookworm
+ARG PYTHON=3.13.9-slim-trixie
 
 FROM python:${PYTHON} AS build
 WORKDIR /build

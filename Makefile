@@ -7,9 +7,12 @@ ENVIRONMENT := .venv/installed
 NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(patsubst \
 	%/package-lock.json,%/node_modules/.installed,$(wildcard \
 	tests/interop/*/package-lock.json tests/interop/*/node/package-lock.json)))
+# Three workers on two cores: much of the time is spent waiting for processes to start. Files go to
+# them in the order of tests/conftest.py.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint schema docs bench
+.PHONY: help serve test coverage lint schema docs bench
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,8 +20,17 @@ help: ## Print this list
 serve: $(ENVIRONMENT) ## Run the service with a database of its own, or the one in DATABASE_URL
 	@exec .venv/bin/gatepost dev
 
-test: $(ENVIRONMENT) $(NODE_PACKAGES) ## Run the tests; ARGS goes to pytest: make test ARGS='-k users'
-	@exec .venv/bin/python -m pytest $(ARGS)
+# With ARGS pytest gets just these, and Node's packages come when they name the tests that need them.
+test: $(ENVIRONMENT) $(if $(ARGS),$(if $(findstring interop,$(ARGS)),$(NODE_PACKAGES)),$(NODE_PACKAGES))
+test: ## Run the tests; or only some: make test ARGS=tests/unit
+	@exec .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
+
+coverage: $(ENVIRONMENT) $(NODE_PACKAGES) ## Run the tests and say what of app/ they do not reach
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest $(WORKERS)
+	@.venv/bin/coverage combine -q
+	@.venv/bin/coverage report
+	@exec .venv/bin/python scripts/check_coverage.py
 
 lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/ruff check

@@ -106,7 +106,7 @@ def read(statements: list[tuple[int, Any]]) -> tuple[Contents, list[Finding]]:
         elif node.contype in KEYS and columns:
             contents.indexed.add((table, columns[0] or ""))
 
-    def column(line: int, table: str, node: ast.ColumnDef) -> None:
+    def column(line: int, table: str, node: Any) -> None:  # of an ast.ColumnDef nothing is optional
         contents.made[table, node.colname] = line
         type_ = node.typeName.names[-1].sval
         if type_ in TYPES:
@@ -117,25 +117,25 @@ def read(statements: list[tuple[int, Any]]) -> tuple[Contents, list[Finding]]:
 
     for line, node in statements:
         match node:
-            case ast.CreateStmt():
-                table = node.relation.relname
+            case ast.CreateStmt(relation=ast.RangeVar(relname=str(table))):
                 contents.made[(table,)] = line
                 for element in node.tableElts or ():
                     if isinstance(element, ast.ColumnDef):
                         column(line, table, element)
                     elif isinstance(element, ast.Constraint):
                         constraint(line, table, element, None)
-            case ast.AlterTableStmt():
-                table = node.relation.relname
-                for command in node.cmds:
+            case ast.AlterTableStmt(relation=ast.RangeVar(relname=str(table)), cmds=commands):
+                for command in commands or ():
                     if command.subtype == Alter.AT_AddColumn:
                         column(line, table, command.def_)
                     elif command.subtype == Alter.AT_AddConstraint:
                         constraint(line, table, command.def_, None)
-            case ast.IndexStmt():
-                first = node.indexParams[0].name
-                if first and node.whereClause is None:
-                    contents.indexed.add((node.relation.relname, first))
+            case ast.IndexStmt(
+                relation=ast.RangeVar(relname=str(table)),
+                indexParams=[ast.IndexElem(name=str(first)), *_],
+                whereClause=None,
+            ):
+                contents.indexed.add((table, first))
             case ast.CommentStmt(objtype=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN):
                 contents.commented.add(names(node.object))
             case ast.CreateEnumStmt():
@@ -152,12 +152,15 @@ def is_removal(name: str) -> bool:
 def removes(node: Any) -> str | None:
     """What a statement takes away from code that runs now."""
     match node:
-        case ast.DropStmt(removeType=ObjectType.OBJECT_TABLE):
-            return f"drops the table {names(node.objects[0])[-1]}"
-        case ast.RenameStmt(renameType=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN):
-            return f"renames {node.subname or node.relation.relname}"
-        case ast.AlterTableStmt():
-            for command in node.cmds:
+        case ast.DropStmt(removeType=ObjectType.OBJECT_TABLE, objects=[table, *_]):
+            return f"drops the table {names(table)[-1]}"
+        case ast.RenameStmt(
+            renameType=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN,
+            relation=ast.RangeVar(relname=table),
+        ):
+            return f"renames {node.subname or table}"
+        case ast.AlterTableStmt(cmds=commands):
+            for command in commands or ():
                 if command.subtype == Alter.AT_DropColumn:
                     return f"drops the column {command.name}"
     return None
@@ -190,9 +193,9 @@ def findings(name: str, text: str) -> tuple[list[Finding], Contents | None]:
             wrong.append((part.first_line, "alone-when-transaction-false", text))
     if not is_removal(name):
         wrong += [
-            (line, "additions-before-removals", f"{text}: name the file _remove_… or _rename_…")
+            (line, "additions-before-removals", f"{what}: name the file _remove_… or _rename_…")
             for line, node in ups
-            if (text := removes(node))
+            if (what := removes(node))
         ]
     contents, more = read(ups)
     wrong += more

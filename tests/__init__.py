@@ -2,7 +2,7 @@
 
 Server and client are in the zone of New York, so that a time read or written in the local zone is
 hours off and some test fails. Nothing of the caller's environment reaches a test, but the server
-it asks for.
+it asks for. pytest-xdist's workers inherit the environment that this leaves and run this again.
 """
 
 import os
@@ -12,9 +12,15 @@ from typing import Final
 os.environ["TZ"] = "America/New_York"
 time.tzset()
 
-GIVEN_URL: Final = os.environ.get("DATABASE_URL")
+_KEPT: Final = "GATEPOST_TEST_DATABASE_URL"
+"""DATABASE_URL under a name that no program under test reads, for the workers."""
+
+GIVEN_URL: Final = os.environ.get("DATABASE_URL") or os.environ.get(_KEPT)
 """The server to test on instead of our own."""
 
 for _name in list(os.environ):
     if _name.startswith(("DATABASE_", "DBMATE_", "GATEPOST_", "PG")) or _name in ("HOST", "PORT"):
         del os.environ[_name]
+
+if GIVEN_URL:
+    os.environ[_KEPT] = GIVEN_URL

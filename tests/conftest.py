@@ -19,15 +19,14 @@ from app.settings import Settings
 from tests import GIVEN_URL
 from tests.support import IN_CI, KEYS, ROOT, Server, Service, environment, running_service
 
-DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+DEBIAN = {
+    f"pg{folder.parent.name}": folder
+    for folder in sorted(Path("/usr/lib/postgresql").glob("1[567]/bin"))
+    if (folder / "initdb").exists()
+}
+"""The programs of Debian's servers that Gatepost supports and the embedded pg_dump can read."""
 
-if GIVEN_URL:
-    SERVERS = ["given"]
-elif DEBIAN_15.is_dir() or IN_CI:
-    SERVERS = ["pg18", "pg15"]
-else:
-    SERVERS = ["pg18"]
-
+SERVERS = ["given"] if GIVEN_URL else ["pg18", *DEBIAN]
 
 LONG = (
     "test_rest_model.py",
@@ -57,9 +56,7 @@ def postgres_servers() -> Iterator[Callable[[str], Server]]:
             if name == "given":
                 assert GIVEN_URL
                 return Server(GIVEN_URL, psql)
-            if name == "pg15" and not DEBIAN_15.is_dir():
-                pytest.fail("no PostgreSQL 15: apt-get install postgresql-15")
-            server = stack.enter_context(scratch(DEBIAN_15 if name == "pg15" else None))
+            server = stack.enter_context(scratch(DEBIAN.get(name)))
             return Server(server.url("postgres"), psql)
 
         yield start
@@ -81,7 +78,7 @@ def templates(postgres_servers: Callable[[str], Server]) -> Iterator[Callable[[S
 
 @pytest.fixture(scope="session", params=SERVERS)
 def postgres(request: pytest.FixtureRequest, postgres_servers: Callable[[str], Server]) -> Server:
-    """A PostgreSQL server: the embedded 18, Debian's 15, or the one in DATABASE_URL."""
+    """A PostgreSQL server: the embedded 18, each of Debian's, or the one in DATABASE_URL."""
     return postgres_servers(request.param)
 
 

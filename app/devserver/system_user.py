@@ -4,6 +4,7 @@ A process that is root runs it as another user. Permissions of existing folders 
 that user: what it cannot read is put elsewhere. Failures are raised as OSError.
 """
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -115,13 +116,16 @@ def _system_home() -> Path:
 def _create_system_user() -> pwd.struct_passwd:
     command = ["useradd", "--system", "--user-group", "--no-create-home"]
     command += ["--shell", "/usr/sbin/nologin", SYSTEM_USER]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.SubprocessError) as error:
+    # useradd looks for the name before it locks: of two at once, the second replaces the first's.
+    with (_system_home() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)  # another process has done it
-        raise PermissionError(
-            f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} "
-            f"could not be created: {getattr(error, 'stderr', None) or error}"
-        ) from error
-    return pwd.getpwnam(SYSTEM_USER)
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise PermissionError(
+                f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} "
+                f"could not be created: {getattr(error, 'stderr', None) or error}"
+            ) from error
+        return pwd.getpwnam(SYSTEM_USER)

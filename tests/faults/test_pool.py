@@ -254,7 +254,7 @@ async def test_silent_network_delays_nobody_beyond_the_deadlines(
         assert time.monotonic() - started < 3 * (0.5 + 2 * database_module._CLEANUP_TIMEOUT + 0.5)
         proxy.silent = False
         assert await pid(database)
-        assert await asyncio.gather(pid(database), pid(database))
+        assert all(await asyncio.gather(pid(database), pid(database)))
 
 
 async def test_closing_waits_for_running_statements(

@@ -1,5 +1,9 @@
 """The application as a Starlette programmer uses it: routes, middleware, handlers, TestClient."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,7 +26,7 @@ def application(url: str) -> Starlette:
     return create_app(Settings.from_environment(environment(url) | auth))
 
 
-def client(app: Starlette, **options: bool) -> TestClient:
+def client(app: Starlette, **options: Any) -> TestClient:
     return TestClient(app, base_url=BASE, headers={"Origin": BASE}, **options)
 
 
@@ -112,10 +116,13 @@ def test_application_can_be_mounted_in_another(database_url: str) -> None:
         return PlainTextResponse("home")
 
     inner = application(database_url)
-    outer = Starlette(
-        routes=[Route("/home", home), Mount("/", app=inner)],
-        lifespan=lambda _: inner.router.lifespan_context(inner),
-    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with inner.router.lifespan_context(inner):
+            yield
+
+    outer = Starlette(routes=[Route("/home", home), Mount("/", app=inner)], lifespan=lifespan)
     with client(outer) as http:
         assert http.get("/home").text == "home"
         assert http.post("/api/auth/sign-up/email", json=ANN).status_code == 200

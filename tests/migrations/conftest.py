@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -103,11 +104,28 @@ def migrate(
 
 
 def dump(url: str, path: Path) -> str:
-    """The schema as dbmate dumps it, without comments and without psql's backslash lines."""
+    """The schema as dbmate dumps it, in the form that ``plain`` gives."""
     asyncio.run(dbmate.dump(url, path, programs=wheel_binaries()))
     return plain(path.read_text())
 
 
+COLUMN_OPTIONS = re.compile(r"(ALTER TABLE .* ALTER COLUMN .* SET) \(([^()]*)\);")
+
+
 def plain(schema: str) -> str:
-    lines = (line for line in schema.splitlines() if not line.startswith(("--", "\\")))
-    return "\n".join(line for line in lines if line.strip())
+    """What a dump says about the schema.
+
+    Without comments, psql's backslash lines, and the options that a server writes to its own
+    columns: PostgreSQL 15.20 puts the place in the log where a column was last changed into
+    ``pg_attver``. Names that begin with pg_ are the server's; n_distinct and the like stay.
+    """
+    return "\n".join(filter(str.strip, map(_plain, schema.splitlines())))
+
+
+def _plain(line: str) -> str:
+    if line.startswith(("--", "\\")):
+        return ""
+    if found := COLUMN_OPTIONS.fullmatch(line):
+        options = [o for o in found[2].split(", ") if not o.startswith("pg_")]
+        return f"{found[1]} ({', '.join(options)});" if options else ""
+    return line

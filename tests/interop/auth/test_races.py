@@ -213,7 +213,7 @@ async def test_a_hundred_sign_ups_make_one_user(race: Race) -> None:
         " LEFT JOIN sessions ON sessions.user_id = users.id"
         " WHERE lower(users.email) = 'single@example.com'"
     )
-    assert tuple(rows) == (1, 1, 1)
+    assert rows == (1, 1, 1)
 
 
 @pytest.mark.parametrize("servers", [LIMITED], indirect=True, ids=["limited"])

@@ -7,6 +7,7 @@ other one remembers: what they share is the database and the secret.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Both:
     here: Visitor
     there: Visitor
 
-    def at_both(self, path: str, cookie: str) -> list[object]:
+    def at_both(self, path: str, cookie: str) -> list[Any]:
         """What both answer to a GET."""
         return [at.get(200, path, cookie).json for at in (self.here, self.there)]
 

@@ -1,5 +1,6 @@
 """Where Gatepost answers other than Better Auth, and why. What is not listed here fails."""
 
+from collections.abc import Mapping
 from typing import Final
 
 _NO_500 = "Better Auth fails with a 500; what the client sent is at fault, and so it is told."
@@ -13,7 +14,7 @@ _OUTSIDE = "What is outside of /api/auth is answered by Gatepost and not by the 
 _OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
 
-TOLERATED: Final[dict[str, dict[str, tuple[int | None, str]]]] = {
+TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
     "paths_as_they_are_written": {
         "GET /./ok": (404, _DOTS),
         "GET /x/../ok": (404, _DOTS),
