@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.auth.api import auth_middleware, auth_routes, auth_services
+from app.auth.api import GetSessionMiddleware, auth_routes, auth_services
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     app = Starlette(
         routes=[
-            *(auth_routes(auth) if auth else ()),
+            *(auth_routes() if auth else ()),
             *rest_routes(database, settings),
             Route("/livez", livez),
             Route("/readyz", readyz),
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Middleware(
                 RequestMiddleware, timeout=settings.request_timeout, max_body=settings.max_body
             ),
-            *(auth_middleware(auth) if auth else ()),
+            *([Middleware(GetSessionMiddleware)] if auth else ()),
         ],
         exception_handlers={
             HTTPException: http_error,

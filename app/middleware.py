@@ -71,10 +71,8 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                headers = message.get("headers", ())
+                message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
             await send(message)
 
         # what asyncio.timeout does, without its context manager: a tenth of a quick request

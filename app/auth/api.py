@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,7 +18,7 @@ from app.auth import (
 )
 from app.auth.context import PREFIX, Services
 from app.auth.cookies import Cookies, Signer
-from app.auth.cors import CorsMiddleware
+from app.auth.cors import Cors
 from app.auth.endpoint import not_found
 from app.auth.mail import Mail
 from app.auth.origins import Origins
@@ -34,7 +33,7 @@ from app.settings import AuthSettings
 _PATH: Final = f"{PREFIX}/get-session".encode()
 
 
-def auth_routes(services: Services) -> list[BaseRoute]:
+def auth_routes() -> list[BaseRoute]:
     """Every endpoint. A new one adds its module's ``routes`` here."""
     routes = [
         *session_management.routes,  # first, for get-session is asked most
@@ -48,29 +47,21 @@ def auth_routes(services: Services) -> list[BaseRoute]:
         *status.routes,
     ]
     router = AuthRouter(routes, redirect_slashes=False, default=not_found)
-    cors = [Middleware(CorsMiddleware, origins=services.origins)]
     return [
-        Mount(PREFIX, app=router, middleware=cors),
-        Route(PREFIX, router, middleware=cors, include_in_schema=False),  # 404 in its own form
+        Mount(PREFIX, router),
+        Route(PREFIX, router, include_in_schema=False),  # 404 in the form of the auth API
     ]
-
-
-def auth_middleware(services: Services) -> list[Middleware]:
-    """What goes around the router of the whole application."""
-    endpoint = CorsMiddleware(GET_SESSION.endpoint, origins=services.origins)
-    return [Middleware(GetSessionMiddleware, get_session=endpoint)]
 
 
 class GetSessionMiddleware:
     """Passes GET get-session to its endpoint without the routers: a fifth of its time."""
 
-    def __init__(self, app: ASGIApp, *, get_session: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.get_session = get_session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["raw_path"] == _PATH and scope["method"] == "GET":
-            await self.get_session(scope, receive, send)
+            await GET_SESSION.endpoint(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -86,6 +77,7 @@ class AuthRouter(Router):
 def auth_services(database: Database, settings: AuthSettings) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
+    origins = Origins(settings.base_url, settings.trusted_origins)
     return Services(
         settings=settings,
         database=database,
@@ -98,7 +90,8 @@ def auth_services(database: Database, settings: AuthSettings) -> Services:
             domain=settings.cookie_domain,
             max_age=settings.session_expires_in,
         ),
-        origins=Origins(settings.base_url, settings.trusted_origins),
+        origins=origins,
+        cors=Cors(origins),
         passwords=Passwords(),
         tokens=MailTokens(settings.secrets),
         mail=Mail(settings.mail),

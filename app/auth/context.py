@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from app.auth.cookies import Cookies
+from app.auth.cors import Cors
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
@@ -33,6 +34,7 @@ class Services:
     rate_limiter: RateLimiter
     cookies: Cookies
     origins: Origins
+    cors: Cors
     passwords: Passwords
     tokens: MailTokens
     mail: Mail

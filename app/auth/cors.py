@@ -9,37 +9,33 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.origins import Origins
 
 _METHODS: Final = "GET, POST"
 _MAX_AGE: Final = "600"
+_VARY: Final = (b"vary", b"Origin")
+_CREDENTIALS: Final = (b"access-control-allow-credentials", b"true")
 
 
-class CorsMiddleware:
+class Cors:
     """Lets the trusted origins read the responses."""
 
-    def __init__(self, app: ASGIApp, *, origins: Origins) -> None:
-        self.app = app
-        self.origins = origins
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        added = self._headers(headers.get("origin", ""))
+    def add_headers(self, request_headers: Headers, response: Response) -> None:
+        """Let the origin read a response; Vary for every origin, because caches need it."""
+        origin = request_headers.get("origin")
+        response.raw_headers.append(_VARY)
+        if origin and self._trusts(origin):
+            allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+            response.raw_headers += [allowed, _CREDENTIALS]
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
-
-        app: ASGIApp = self.app
-        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            app = self._preflight(headers) or self.app
-        await app(scope, receive, send_with_headers)
-
-    def _preflight(self, headers: Headers) -> Response | None:
-        """The response to a preflight request; None for an origin that is not trusted."""
+    def preflight(self, method: str, headers: Headers) -> Response | None:
+        """The response to a preflight request of a trusted origin; None for other requests."""
+        if method != "OPTIONS" or "access-control-request-method" not in headers:
+            return None
         if not self._trusts(headers.get("origin", "")):
             return None
         answer = {
@@ -52,18 +48,7 @@ class CorsMiddleware:
             answer["access-control-allow-headers"] = wanted
         return Response(b"", 204, answer)
 
-    def _headers(self, origin: str) -> list[tuple[bytes, bytes]]:
-        """For every response; Vary also where the origin is not trusted, for caches."""
-        vary = (b"vary", b"Origin")
-        if not self._trusts(origin):
-            return [vary]
-        return [
-            vary,
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-credentials", b"true"),
-        ]
-
     def _trusts(self, origin: str) -> bool:
-        if not origin or origin in ("null", self.origins.own):
+        if not origin or origin in ("null", self._origins.own):
             return False
-        return self.origins.trusts(origin)
+        return self._origins.trusts(origin)

@@ -5,7 +5,7 @@ Source: Better Auth 1.7, observed on the wire.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -64,7 +64,9 @@ class Endpoint:
             result = await self._run(request, context)
         except (AuthError, DatabaseError) as error:
             result = error_response(error)
-        await _response(context, result)(scope, receive, send)
+        response = _response(context, result)
+        services.cors.add_headers(request.headers, response)
+        await response(scope, receive, send)
 
     async def _run(self, request: Request, context: RequestContext) -> Any:
         services = context.services
@@ -121,17 +123,34 @@ post: Final = partial(AuthRoute, "POST")
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """A path that no endpoint has; it counts for the rate limit like any other."""
+    """A preflight request, or a path that no endpoint has, which counts for the rate limit too."""
     services: Services = scope["app"].state.auth
     request = Request(scope, receive)
-    try:
+    response = services.cors.preflight(request.method, request.headers)
+    if response is None:
         path = _path(request)
         ip, rule = _client_ip(services, request), default_rule(path)
-        await services.rate_limiter.check(ip, path, rule, known=False)
-        response = error_response(AuthError(404, bare=True))
-    except AuthError as error:
-        response = error_response(error)
+        try:
+            await services.rate_limiter.check(ip, path, rule, known=False)
+            response = error_response(AuthError(404, bare=True))
+        except AuthError as error:
+            response = error_response(error)
+    services.cors.add_headers(request.headers, response)
     await response(scope, receive, send)
+
+
+class JsonResponse(Response):
+    """Encoded JSON, status 200. Starlette's own constructor normalises each header of it."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            *((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
+        ]
 
 
 def _context(services: Services, request: Request) -> RequestContext:
@@ -166,8 +185,7 @@ def _response(context: RequestContext, result: Any) -> Response:
         response = result
         response.headers.update(context.response_headers)
     else:
-        headers = {"content-type": _JSON, **context.response_headers}
-        response = Response(_json_encode(result), 200, headers)
+        response = JsonResponse(_json_encode(result), context.response_headers)
     for line in context.response_cookies:
         response.headers.append("set-cookie", line)
     if context.response_cookies:
