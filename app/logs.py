@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from app.telemetry import Telemetry
+
 REQUEST_FIELDS: Final = ("request", "method", "path", "status", "ms", "key")
 """Attributes of the records of ``gatepost.access``; docs/OPERATIONS.md says what they mean."""
 
@@ -29,8 +31,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {"time": datetime.fromtimestamp(record.created, UTC)}
-        if hasattr(record, "request"):
-            line |= {name: getattr(record, name) for name in REQUEST_FIELDS}
+        attributes = vars(record)
+        if "request" in attributes:
+            line |= {name: attributes[name] for name in REQUEST_FIELDS}
         else:
             line["level"] = record.levelname.lower()
             line["logger"] = record.name
@@ -60,27 +63,29 @@ class BatchHandler(MemoryHandler):
 
 
 @asynccontextmanager
-async def logging_in_batches() -> AsyncIterator[None]:
-    """Write the log while the block lasts, unless the process has set logging up already."""
-    logger = logging.getLogger("gatepost")
-    if logger.hasHandlers():
-        yield
-        return
-    output = logging.StreamHandler()
-    output.setFormatter(JsonFormatter())
-    handler = BatchHandler(output)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    flushing = asyncio.create_task(_flush_regularly(handler))
+async def logging_in_batches(telemetry: Telemetry) -> AsyncIterator[None]:
+    """Write the log while the block lasts: by a handler of ours, unless the process has its own."""
+    logger, handler = logging.getLogger("gatepost"), None
+    if not logger.hasHandlers():
+        output = logging.StreamHandler()
+        output.setFormatter(JsonFormatter())
+        handler = BatchHandler(output)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    flushing = asyncio.create_task(_flush_regularly(telemetry, handler))
     try:
         yield
     finally:
         flushing.cancel()
-        logger.removeHandler(handler)
-        handler.close()
+        telemetry.flush()
+        if handler is not None:
+            logger.removeHandler(handler)
+            handler.close()
 
 
-async def _flush_regularly(handler: logging.Handler) -> None:
+async def _flush_regularly(telemetry: Telemetry, handler: BatchHandler | None) -> None:
     while True:
         await asyncio.sleep(_FLUSH_INTERVAL)
-        handler.flush()
+        telemetry.flush()
+        if handler is not None:
+            handler.flush()

@@ -27,6 +27,7 @@ from app.purge import purge_in_background
 from app.responses import error_response
 from app.rest.api import rest_routes
 from app.settings import Settings
+from app.telemetry import Telemetry
 
 _log = logging.getLogger("gatepost")
 
@@ -35,11 +36,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The application. Without ``settings`` they are read from the environment."""
     settings = settings or _settings_from_environment()
     database = Database(settings)
+    telemetry = Telemetry()
     auth = auth_services(database, settings.auth) if settings.auth else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with logging_in_batches():
+        async with logging_in_batches(telemetry):
             await database.open()
             try:
                 async with purge_in_background(database, settings.purge_every):
@@ -59,7 +61,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(
-                RequestMiddleware, timeout=settings.request_timeout, max_body=settings.max_body
+                RequestMiddleware,
+                telemetry=telemetry,
+                timeout=settings.request_timeout,
+                max_body=settings.max_body,
             ),
             *([Middleware(GetSessionMiddleware)] if auth else ()),
         ],
@@ -72,12 +77,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.database = database
+    app.state.telemetry = telemetry
     app.state.auth = auth
     return app
 
 
-async def metrics(_: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """For Prometheus."""
+    request.app.state.telemetry.flush()
     return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

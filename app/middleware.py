@@ -6,44 +6,19 @@ time.
 """
 
 import asyncio
-import logging
 import re
-from collections.abc import Callable
-from functools import cache
 from random import getrandbits
-from time import perf_counter
+from time import perf_counter, time
 from typing import Final
 
-from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import RequestTooLargeError
 from app.responses import RETRY_AFTER, error_response
+from app.telemetry import FinishedRequest, Telemetry
 
-_access = logging.getLogger("gatepost.access")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_TOKEN_IN_PATH: Final = re.compile(r"(/reset-password/).+", re.DOTALL)
-_APIS: Final = (("/api/auth/", "auth"), ("/rest/", "rest"))
-_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-
-_requests = Counter("gatepost_requests_total", "Requests answered", ["api", "method", "status"])
-_seconds = Histogram(
-    "gatepost_request_seconds",
-    "Time from the head of the request to the end of the response",
-    ["api"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30),
-)
-
-
-@cache
-def _counter(api: str, method: str, status: int) -> Callable[[], None]:
-    return _requests.labels(api, method, str(status or "none")).inc
-
-
-@cache
-def _observer(api: str) -> Callable[[float], None]:
-    return _seconds.labels(api).observe
 
 
 class RequestMiddleware:
@@ -52,8 +27,11 @@ class RequestMiddleware:
     Sets ``request.state.request_id``, and reads ``request.state.key_name`` for the log.
     """
 
-    def __init__(self, app: ASGIApp, *, timeout: float, max_body: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, telemetry: Telemetry, timeout: float, max_body: int
+    ) -> None:
         self.app = app
+        self.telemetry = telemetry
         self.timeout = timeout
         self.max_body = max_body
 
@@ -95,7 +73,10 @@ class RequestMiddleware:
         finally:
             if deadline is not None:
                 deadline.cancel()
-            _record(method, path, status, perf_counter() - started, state)
+            seconds, key = perf_counter() - started, state.get("key_name")
+            self.telemetry.add(
+                FinishedRequest(time(), seconds, request_id, method, path, status, key)
+            )
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive``, which raises RequestTooLargeError past the limit."""
@@ -125,30 +106,3 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
     return f"{getrandbits(128):032x}"
-
-
-def _record(method: str, path: str, status: int, seconds: float, state: dict[str, str]) -> None:
-    """Log and count a request. No query and no header but the id, for both can carry secrets."""
-    api = (
-        "rest" if path.startswith("/rest/") else "auth" if path.startswith("/api/auth") else "other"
-    )
-    _counter(api, method if method in _METHODS else "other", status)()
-    _observer(api)(seconds)
-    if _access.isEnabledFor(logging.INFO):
-        if "/reset-password/" in path:
-            path = _TOKEN_IN_PATH.sub(r"\1:token", path)
-        fields = {
-            "request": state["request_id"],
-            "method": method,
-            "path": path,
-            "status": status,
-            "ms": round(seconds * 1000, 2),
-            "key": state.get("key_name"),
-        }
-        # what _access.info does, without looking for the caller
-        line, arguments = "%s %s %d", (method, path, status)
-        _access.handle(
-            _access.makeRecord(
-                _access.name, logging.INFO, __file__, 0, line, arguments, None, extra=fields
-            )
-        )

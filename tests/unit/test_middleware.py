@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from app.errors import RequestTooLargeError
 from app.main import http_error, internal_error, request_too_large
 from app.middleware import RequestMiddleware
+from app.telemetry import Telemetry
 
 
 async def _echo(request: Request) -> Response:
@@ -32,6 +34,9 @@ async def _broken(_: Request) -> Response:
     raise LookupError("a secret")
 
 
+TELEMETRY = Telemetry()
+
+
 def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
     app = Starlette(
         routes=[
@@ -40,7 +45,9 @@ def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
             Route("/broken", _broken),
             Route("/api/auth/reset-password/{token}", _echo),
         ],
-        middleware=[Middleware(RequestMiddleware, timeout=timeout, max_body=max_body)],
+        middleware=[
+            Middleware(RequestMiddleware, telemetry=TELEMETRY, timeout=timeout, max_body=max_body)
+        ],
         exception_handlers={
             HTTPException: http_error,
             RequestTooLargeError: request_too_large,
@@ -53,6 +60,7 @@ def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
 
 @pytest.fixture
 def records(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    TELEMETRY.flush()  # what another test has left
     caplog.set_level(logging.INFO, "gatepost.access")
     return caplog
 
@@ -102,6 +110,7 @@ async def test_unexpected_error_is_logged_and_not_answered(
 ) -> None:
     async with client() as http:
         answer = await http.get("/broken")
+    TELEMETRY.flush()
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.json()["details"] == answer.headers["x-request-id"]
@@ -119,6 +128,7 @@ async def test_log_has_one_record_for_each_request_without_query_and_headers(
             "/echo?token=eq.hidden", headers={"apikey": "hidden", "x-request-id": "abc"}
         )
         await http.get("/api/auth/reset-password/hidden")
+    TELEMETRY.flush()
     first, second = (vars(r) for r in records.records if r.name == "gatepost.access")
     wanted = ("request", "method", "path", "status", "key")
     assert [first[name] for name in wanted] == ["abc", "POST", "/echo", 200, None]
@@ -132,11 +142,27 @@ def _counted(**labels: Any) -> float:
     return REGISTRY.get_sample_value("gatepost_requests_total", labels) or 0
 
 
+async def test_many_requests_are_recorded_without_waiting_for_a_flush(
+    records: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.telemetry._MAX_WAITING", 3)
+    async with client() as http:
+        for number in range(3):
+            assert len(records.records) == 0
+            await http.post("/echo", headers={"x-request-id": str(number)})
+    assert [vars(record)["request"] for record in records.records] == ["0", "1", "2"]
+    created = [record.created for record in records.records]
+    assert created == sorted(created)
+    assert time.time() - 60 < created[0] < time.time()
+
+
 async def test_metrics_count_by_api_method_and_status() -> None:
     auth = {"api": "auth", "method": "GET", "status": "200"}
     odd = {"api": "other", "method": "other", "status": "405"}
+    TELEMETRY.flush()
     before = _counted(**auth), _counted(**odd)
     async with client() as http:
         await http.get("/api/auth/reset-password/x")
         await http.request("BREW", "/echo")
+    TELEMETRY.flush()
     assert (_counted(**auth), _counted(**odd)) == (before[0] + 1, before[1] + 1)
