@@ -1,7 +1,7 @@
 """The REST API: PostgREST's protocol over the tables of app/schema.py.
 
-A request is one statement. Its query string and headers become an ApiRequest, that a Plan, and the
-server gives the rows as the JSON that is sent. Plans are kept by the shape of their requests.
+A request becomes an ApiRequest, the ApiRequest a Plan, and the Plan runs one statement, which gives
+the rows as the JSON that is sent. Plans are kept by the shape of their requests.
 """
 
 from collections.abc import Mapping
