@@ -94,9 +94,13 @@ def _log_record(request: FinishedRequest) -> logging.LogRecord:
         "key": request.key_name,
     }
     arguments = (request.method, path, request.status)
-    record = _access.makeRecord(
-        _access.name, logging.INFO, __file__, 0, "%s %s %d", arguments, None, extra=fields
-    )
-    record.created = request.ended
-    record.msecs = request.ended % 1 * 1000
+    # without LogRecord's constructor, which looks up the process, the thread and the module
+    record = object.__new__(logging.LogRecord)
+    times = {"created": request.ended, "msecs": request.ended % 1 * 1000}
+    vars(record).update(_TEMPLATE, args=arguments, **times, **fields)
     return record
+
+
+_TEMPLATE: Final = vars(
+    logging.LogRecord(_access.name, logging.INFO, __file__, 0, "%s %s %d", (), None)
+)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from app.auth import cookies, sessions, validation
 from app.auth.client_ip import client_ip
@@ -61,14 +62,15 @@ class Endpoint:
         request = Request(scope, receive)
         context = _context(services, request)
         try:
-            result = await self._run(request, context)
+            await self._check(request, context)
+            result = await self.handler(context)
         except (AuthError, DatabaseError) as error:
             result = error_response(error)
         response = _response(context, result)
         services.cors.add_headers(request.headers, response)
         await response(scope, receive, send)
 
-    async def _run(self, request: Request, context: RequestContext) -> Any:
+    async def _check(self, request: Request, context: RequestContext) -> None:
         services = context.services
         await services.rate_limiter.check(context.client_ip, _path(request), self.rate_limit)
         if context.method != "GET":
@@ -92,7 +94,6 @@ class Endpoint:
             callback = context.query.get("callbackURL")
             if callback and not services.origins.trusts(callback, relative=True):
                 raise AuthError(403, "INVALID_CALLBACK_URL")
-        return await self.handler(context)
 
     async def _require_session(self, context: RequestContext) -> None:
         may_write = not context.settings.defer_session_refresh
@@ -124,6 +125,9 @@ post: Final = partial(AuthRoute, "POST")
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """A preflight request, or a path that no endpoint has, which counts for the rate limit too."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
     services: Services = scope["app"].state.auth
     request = Request(scope, receive)
     response = services.cors.preflight(request.method, request.headers)

@@ -28,15 +28,16 @@ class SessionLoader:
         self._pending: list[Lookup] = []
         self._newest: asyncio.Task[None] | None = None
 
-    async def load(self, token: str) -> UserSession | None:
+    def load(self, token: str) -> asyncio.Future[UserSession | None]:
         """The session of a token, expired or not, with its user."""
-        if not token.isascii() or "\0" in token:
-            return None  # no row has it, and it would spoil the query for the others
         found: asyncio.Future[UserSession | None] = asyncio.get_running_loop().create_future()
+        if not token.isascii() or "\0" in token:
+            found.set_result(None)  # no row has it, and it would spoil the query for the others
+            return found
         self._pending.append((token, found))
         if self._newest is None:
             self._start_query()
-        return await found
+        return found
 
     def _start_query(self) -> None:
         self._newest = asyncio.create_task(self._query())

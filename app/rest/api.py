@@ -4,22 +4,21 @@ A request becomes an ApiRequest, the ApiRequest a Plan, and the Plan runs one st
 the rows as the JSON that is sent. Plans are kept by the shape of their requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Match, Mount, Route, Router
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from app.database import Database
 from app.errors import DatabaseError, RestError
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
-from app.rest.keys import ServiceKeyMiddleware, require
+from app.rest.keys import ServiceKeys, require
 from app.rest.plan import PREFIX, Plan
 from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
 from app.rest.query_tree import Value
@@ -57,24 +56,37 @@ class RestAPI:
         self._settings = settings
         self._relations = relations
         columns = [column for each in relations.values() for column in each.columns.values()]
+        self._keys = ServiceKeys(settings.service_keys)
         self._secrets = frozenset(column.name for column in columns if column.secret)
 
     def routes(self) -> list[BaseRoute]:
         tables = [
-            Route(f"/{name}", partial(self.table, relation), methods=METHODS, name=f"rest:{name}")
+            RestRoute(f"/{name}", Endpoint(self, partial(self.table, relation)), METHODS, name)
             for name, relation in self._relations.items()
         ]
-        root = Route("/", self.root, name="rest")
-        errors = dict.fromkeys((RestError, DatabaseError, HTTPException), self.on_error)
-        middleware = [
-            Middleware(ExceptionMiddleware, handlers=errors),
-            Middleware(ServiceKeyMiddleware, keys=self._settings.service_keys),
-        ]
+        root = Endpoint(self, self.root, ("GET", "HEAD"))
+        routes = [*tables, RestRoute("/", root, ("GET", "HEAD"), "root")]
+        unknown = Endpoint(self, self.unknown, methods=None)
         return [
-            Mount(PREFIX, Router([*tables, root], redirect_slashes=False), middleware=middleware),
-            # middleware of a Route runs for its methods only: root() refuses the others
-            Route(PREFIX, self.root, methods=METHODS, middleware=middleware),
+            Mount(PREFIX, Router(routes, redirect_slashes=False, default=unknown)),
+            RestRoute(PREFIX, root, ("GET", "HEAD"), "root without a slash"),
         ]
+
+    def authenticate(self, request: Request) -> None:
+        """Put the key into the request's state. Raises RestError 401."""
+        key = self._keys.authenticate(request.scope["headers"])
+        request.state.service_key = key
+        request.state.key_name = key.name  # for the access log
+
+    def error_response(self, request: Request, error: RestError | DatabaseError) -> Response:
+        key: ServiceKey | None = getattr(request.state, "service_key", None)
+        hidden = frozenset[str]() if key and "secrets" in key.scopes else self._secrets
+        return error_to_response(error, hidden)
+
+    async def unknown(self, request: Request) -> Response:
+        """Refuse a path that no table has."""
+        path = request.scope["path"].removeprefix(f"{PREFIX}/")
+        raise unknown_path(path, tuple(self._relations))
 
     async def table(self, relation: Relation, request: Request) -> Response:
         """Answer a request to a table."""
@@ -114,14 +126,44 @@ class RestAPI:
         body = await openapi.describe(self._database, self._relations)
         return Response(body, headers={"content-type": response_format.content_type})
 
-    async def on_error(self, request: Request, error: Exception) -> Response:
-        """The response for an error of ours or of the router."""
-        if isinstance(error, HTTPException):
-            if error.status_code == 405:
-                error = unknown_method(request.method)
-            else:
-                path = request.scope["path"].removeprefix(f"{PREFIX}/")
-                error = unknown_path(path, tuple(self._relations))
-        key: ServiceKey | None = getattr(request.state, "service_key", None)
-        hidden = frozenset[str]() if key and "secrets" in key.scopes else self._secrets
-        return error_to_response(error, hidden)
+
+class Endpoint:
+    """A handler behind the check of the key; errors become responses of PostgREST's shape."""
+
+    def __init__(
+        self,
+        api: RestAPI,
+        handler: Callable[[Request], Awaitable[Response]],
+        methods: Sequence[str] | None = METHODS,
+    ) -> None:
+        self.api = api
+        self.handler = handler
+        self.methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            self.api.authenticate(request)
+            if self.methods is not None and request.method not in self.methods:
+                raise unknown_method(request.method)
+            response = await self.handler(request)
+        except (RestError, DatabaseError) as error:
+            response = self.api.error_response(request, error)
+        await response(scope, receive, send)
+
+
+class RestRoute(Route):
+    """A path whose endpoint refuses other methods itself: after the key, in PostgREST's shape."""
+
+    def __init__(self, path: str, endpoint: Endpoint, methods: Sequence[str], name: str) -> None:
+        super().__init__(path, endpoint, methods=methods, name=f"rest:{name}")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return (match if match is Match.NONE else Match.FULL), child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)

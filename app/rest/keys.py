@@ -6,27 +6,16 @@ of each.
 
 from hashlib import sha256
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from app.errors import RestError
 from app.rest.errors import not_permitted
 from app.settings import KeyScope, ServiceKey
 
 
-class ServiceKeyMiddleware:
-    """Lets nothing through without a key; puts it into the request's state as ``service_key``."""
+class ServiceKeys:
+    """The keys that are valid now; several can be, so that they can be rotated."""
 
-    def __init__(self, app: ASGIApp, keys: tuple[ServiceKey, ...]) -> None:
-        self._app = app
+    def __init__(self, keys: tuple[ServiceKey, ...]) -> None:
         self._keys = {key.sha256: key for key in keys}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            key = self.authenticate(scope["headers"])
-            state = scope.setdefault("state", {})
-            state["service_key"] = key
-            state["key_name"] = key.name  # for the access log
-        await self._app(scope, receive, send)
 
     def authenticate(self, headers: list[tuple[bytes, bytes]]) -> ServiceKey:
         """Raises RestError: 401 without a key, or with one that is not known."""

@@ -253,14 +253,14 @@ class SharingLoader(SessionLoader):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._loading: dict[str, asyncio.Task[UserSession | None]] = {}
+        self._loading: dict[str, asyncio.Future[UserSession | None]] = {}
 
-    async def load(self, token: str) -> UserSession | None:
-        task = self._loading.get(token)
-        if task is None:
-            task = self._loading[token] = asyncio.create_task(super().load(token))
-            task.add_done_callback(lambda _: self._loading.pop(token))
-        return await asyncio.shield(task)
+    def load(self, token: str) -> asyncio.Future[UserSession | None]:
+        loading = self._loading.get(token)
+        if loading is None:
+            loading = self._loading[token] = super().load(token)
+            loading.add_done_callback(lambda _: self._loading.pop(token))
+        return asyncio.shield(loading)
 
 
 async def stale_answers(app: Starlette, db_url: str, known: list[str], seed: int) -> int:
