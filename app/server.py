@@ -20,6 +20,9 @@ from app.main import create_app
 from app.process import exit_on_signals, exit_with
 from app.settings import Settings
 
+_KEEP_ALIVE: Final = (
+    75  # seconds, more than a proxy's (nginx: 60), so that no request meets a close
+)
 _SHUTDOWN_TIMEOUT: Final = 10  # seconds for the requests under way
 
 
@@ -64,6 +67,7 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
         server_header=False,
         proxy_headers=False,  # app/auth decides which proxies to trust
         log_config=None,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )
     # attributes of a log record that no line shows; each of them is looked up for every record

@@ -1,6 +1,7 @@
 """The purge deletes expired rows and no others, by one process at a time, even if it is killed."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -472,9 +473,9 @@ def test_background_purge_survives_an_unavailable_database(
         postgres.sql(f"UPDATE purges SET leased_until = NULL WHERE {abandoned}", name)
         postgres.sql("UPDATE sessions SET expires_at = now() - interval '1 second'", name)
         wait_until(lambda: expired(postgres, name) == 0, "a pass after it")
-    lines = log.read_text().splitlines()
-    assert {line for line in lines if "purge" in line} == {
-        "the purge was postponed: DatabaseUnavailableError"
+    lines = [json.loads(line) for line in log.read_text().splitlines() if "purge" in line]
+    assert {(line["level"], line["message"]) for line in lines} == {
+        ("warning", "the purge was postponed: DatabaseUnavailableError")
     }
     assert "Traceback" not in log.read_text(), log.read_text()
 
