@@ -22,12 +22,11 @@ serve: $(ENVIRONMENT) ## Run the service with a database of its own, or the one 
 
 # With ARGS pytest gets just these, and Node's packages come when they name the tests that need them.
 test: $(ENVIRONMENT) $(if $(ARGS),$(if $(findstring interop,$(ARGS)),$(NODE_PACKAGES)),$(NODE_PACKAGES))
-test: ## Run the tests; or only some: make test ARGS=tests/unit
-	@exec .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
+test: ## Run the tests; or only some: make test ARGS=tests/unit; COVERAGE=1 measures what they reach
+	@$(if $(COVERAGE),.venv/bin/coverage erase)
+	@exec $(if $(COVERAGE),.venv/bin/coverage run,.venv/bin/python) -m pytest $(or $(ARGS),$(WORKERS))
 
-coverage: $(ENVIRONMENT) $(NODE_PACKAGES) ## Run the tests and say what of app/ they do not reach
-	@.venv/bin/coverage erase
-	@.venv/bin/coverage run -m pytest $(WORKERS)
+coverage: $(ENVIRONMENT) ## Say what of app/ the last `make test COVERAGE=1` did not reach
 	@.venv/bin/coverage combine -q
 	@.venv/bin/coverage report
 	@exec .venv/bin/python scripts/check_coverage.py
