@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import SettingsError
 from app.settings import SCOPES, ServiceKey, Settings
+from tests.support import setting_samples
 
 URL = "postgres://gatepost:hunter2@db.example.com/gatepost"
 DIGEST = "0123456789abcdef" * 4
@@ -41,6 +42,7 @@ def test_defaults() -> None:
 
 
 GOOD = [
+    *setting_samples(Settings),
     ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
     ("HOST", "::1", "host", "::1"),
     ("PORT", "1", "port", 1),
@@ -61,7 +63,7 @@ def test_each_setting_is_read(name: str, text: str, field: str, value: object) -
     assert getattr(read(**{name: text}), field) == (text if value is None else value)
 
 
-def test_the_table_above_has_every_field() -> None:
+def test_good_values_cover_every_field() -> None:
     covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys", "auth"}
     assert covered == {field.name for field in fields(Settings)}
 
