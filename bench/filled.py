@@ -108,7 +108,8 @@ FROM generate_series(0, $1::bigint - 1) n
 """
 
 # Tokens and ids in random order, as real ones; a token follows from its number, so pgbench can look
-# it up. 100 letters of user agent. {created} and {expires} are expressions of n, and $1 is the first.
+# it up. The user agent has 100 letters. {created} and {expires} are expressions of n; $1 is the
+# first n.
 _SESSIONS: Final = """
 INSERT INTO sessions (id, user_id, token, expires_at, ip_address, user_agent, created_at)
 SELECT md5('id' || n)::uuid, md5('user' || n % $3::bigint)::uuid, md5(n::text), {expires},

@@ -59,7 +59,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
-def test_each_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+def test_good_value_is_read(name: str, text: str, field: str, value: object) -> None:
     assert getattr(read(**{name: text}), field) == value
     assert getattr(read(), field) != value
 
@@ -76,7 +76,7 @@ def test_auth_api_is_off_without_secret_and_base_url() -> None:
             AuthSettings.from_environment({k: v for k, v in BASE.items() if k != name})
 
 
-def test_secrets_rotate_and_are_never_shown() -> None:
+def test_secrets_rotate_and_are_not_in_the_repr() -> None:
     found = read(GATEPOST_SECRET=f"{SECRET},{SECRET}x")
     assert found.secrets == (SECRET, f"{SECRET}x")
     assert "hunter2" not in repr(found)
@@ -118,9 +118,9 @@ def test_cookies_are_secure_by_default_with_https() -> None:
         ("MAIL_FROM", "a@example.com\nBcc: b@example.com"),
     ],
 )
-def test_a_bad_value_is_refused_by_name(name: str, text: str) -> None:
+def test_bad_value_is_refused_by_name(name: str, text: str) -> None:
     assert refused(**{name: text}).startswith(name)
 
 
-def test_a_mail_server_needs_a_sender() -> None:
+def test_mail_server_without_a_sender_is_refused() -> None:
     assert refused(MAIL_URL="smtp://mail.example").startswith("MAIL_FROM is not set")
