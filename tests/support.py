@@ -147,7 +147,7 @@ class Service:
 
 @contextmanager
 def running_service(
-    database_url: str, log: Path, *, root: Path = ROOT, **settings: str
+    database_url: str, log: Path, root: Path = ROOT, /, **settings: str
 ) -> Iterator[Service]:
     """The service as a process, ready to answer; ``settings`` are added to its environment.
 

@@ -130,7 +130,7 @@ class Copy:
         }
         log = self.folder / "service.log"
         with (
-            running_service(self.database_url, log, root=self.folder, **given, **settings) as it,
+            running_service(self.database_url, log, self.folder, **given, **settings) as it,
             httpx.Client(
                 base_url=it.url,
                 headers={

@@ -579,7 +579,7 @@ def test_upsert_can_ignore_duplicates(rest: Client, guests: None) -> None:
     assert guest_names(rest) == ["Gil", "Hal", "Ivy"]
 
 
-def test_upsert_inserts_a_new_row(rest: Client, guests: None) -> None:
+def test_insert_with_upsert_merges(rest: Client, guests: None) -> None:
     rest.from_("users").insert(person(HAL, "Hal II", "hal@guests.example"), upsert=True).execute()
     assert guest_names(rest) == ["Gil", "Hal II"]
 

@@ -202,7 +202,7 @@ def test_refresh_is_shared(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_sign_out_is_shared(both: Both) -> None:
+def test_expired_session_is_refused_by_both(both: Both) -> None:
     ada = both.here.sign_up("ada")
     over = both.here.session(ada, created="-200 h", expires="-1 h")
     assert both.at_both("/get-session", over.cookie) == [None, None]
