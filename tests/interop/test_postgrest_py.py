@@ -30,6 +30,7 @@ from postgrest import (
 )
 from postgrest.types import CountMethod, ReturnMethod
 
+from app import schema
 from tests.support import Service
 
 ADA, BOB, CYD, DAN, EVE = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 6))
@@ -248,7 +249,7 @@ def test_filter_keeps_matching_rows(rest: Client, name: str) -> None:
 
 def test_star_is_every_column_in_json_types(rest: Client) -> None:
     row = rest.from_("users").select().eq("id", EVE).single().execute().data
-    assert row == PEOPLE[4] | {
+    assert row == dict.fromkeys(schema.users.columns) | PEOPLE[4] | {
         "created_at": "2026-01-05T09:14:00.123+00:00",
         "updated_at": row["updated_at"],
     }
