@@ -1,4 +1,5 @@
-# The service, and dbmate for the release step. Runs without root on a read-only root file system.
+# The service, and dbmate for the release step. Runs as a user without privileges, on a read-only root
+# file system.
 #
 #     docker build -t gatepost .
 #     docker run --rm -e DATABASE_URL gatepost gatepost migrate     # or: … gatepost dbmate up
@@ -16,7 +17,7 @@ RUN /opt/gatepost/bin/pip install --no-cache-dir --constraint constraints.txt . 
     && /opt/gatepost/bin/pip uninstall --yes pip setuptools
 
 FROM python:${PYTHON}
-# Migrating needs a place for one small file; /dev/shm is there when everything else is read-only.
+# gatepost migrate writes one small temporary file; /dev/shm is writable when nothing else is.
 ENV PATH=/opt/gatepost/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -26,7 +27,7 @@ ENV PATH=/opt/gatepost/bin:$PATH \
     PORT=8000
 WORKDIR /srv/gatepost
 COPY --from=build /opt/gatepost /opt/gatepost
-# for a plain `dbmate up`, which looks for ./db/migrations
+# for `dbmate up` without options, which looks for ./db/migrations
 COPY db db
 USER 10001:10001
 EXPOSE 8000

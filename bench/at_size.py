@@ -4,8 +4,8 @@
 
 A  a refresh, by the index on expires_at and by fillfactor
 B  a purge, by how it finds the expired rows
-C  look-ups, lists, pages and refreshes on --rows sessions, against 50,000
-D  the purge of a tenth of --rows while look-ups go on, and the vacuum after it
+C  lookups, lists, pages and refreshes on --rows sessions, against 50,000
+D  the purge of a tenth of --rows while lookups go on, and the vacuum after it
 E  a sign-in, by the indexes it has to fill
 
 Runs on embedded servers of its own; A also on PostgreSQL 15 where Debian's is installed. pgbench
@@ -60,7 +60,7 @@ from app.purge import CHUNK_PAGES
 from app.statements import sessions
 
 SMALL: Final = 500_000  # rows of A, B and E, unless --rows says fewer
-# Rows of the table that C compares with. On one of 10,000 a look-up has another plan: it reads
+# Rows of the table that C compares with. On one of 10,000 a lookup has another plan: it reads
 # all of the 2,000 users, which the planner takes for cheaper than ten steps into their index.
 REFERENCE: Final = 50_000
 ROUNDS: Final = 3
@@ -96,7 +96,7 @@ def ranged(values: Sequence[float], digits: int = 2) -> str:
 
 
 def alternating(names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Each name once a round, every second round in reverse."""
+    """Each name once per round, every second round in reverse."""
     for number in range(ROUNDS):
         for name in names if number % 2 == 0 else reversed(names):
             yield number, name
@@ -105,7 +105,7 @@ def alternating(names: Sequence[str]) -> Iterator[tuple[int, str]]:
 # --- A: a refresh ---------------------------------------------------------------------------------
 
 _NO_WAIT: Final = "-c synchronous_commit=off"
-"""What a flush of this disk takes is the same for every variant, and hides the rest."""
+"""A flush of this disk takes the same time for every variant, and would hide the differences."""
 
 _PICK: Final = """
 DROP TABLE IF EXISTS picks;
@@ -389,8 +389,8 @@ async def experiment_c(postgres: EmbeddedPostgres, rows: int) -> None:
     await load(postgres, "small", REFERENCE, CHOSEN, TENTHS)
     counts = {"small": REFERENCE, "large": rows}
     scripts: dict[str, Callable[[int], str]] = {
-        "look-up, `token =`": lambda count: one(f"random(0, {count - 1})"),
-        "look-up as the service's, batch of 1": lambda count: many(f"random(0, {count - 1})"),
+        "lookup, `token =`": lambda count: one(f"random(0, {count - 1})"),
+        "lookup as the service's, batch of 1": lambda count: many(f"random(0, {count - 1})"),
         "… batch of 16": lambda count: many(f"random(0, {count - 1})", 16),
         "sessions of a user": of_user,
         "page of 50 by created_at, id": page,
@@ -404,7 +404,7 @@ async def experiment_c(postgres: EmbeddedPostgres, rows: int) -> None:
         for _, database in alternating(list(counts)):
             found = await drive(postgres, database, script(counts[database]), options=_NO_WAIT)
             got[what][database].append(found)
-    lookups = got["look-up, `token =`"]["large"]
+    lookups = got["lookup, `token =`"]["large"]
     lines: list[list[object]] = []
     for what, found in got.items():
         pairs = list(zip(found["small"], found["large"], lookups, strict=True))
@@ -422,8 +422,8 @@ async def experiment_c(postgres: EmbeddedPostgres, rows: int) -> None:
         f"{rows:,} rows against {REFERENCE:,} on the same server (shared_buffers "
         f"{LARGE_MEMORY['shared_buffers']}); 4 clients, {ROUNDS} alternating rounds of 3 s, "
         "synchronous_commit off. A batch of 16 counts as one.",
-        ["what", f"rate, × {REFERENCE:,} rows", "p99, × the same", "rate, × one look-up",
-         "p99, × one look-up", "a second", "p99, ms"],
+        ["what", f"rate, × {REFERENCE:,} rows", "p99, × the same", "rate, × one lookup",
+         "p99, × one lookup", "a second", "p99, ms"],
         lines,
     )  # fmt: skip
     await drop(postgres, "small")
@@ -434,7 +434,7 @@ async def _pages_of(postgres: EmbeddedPostgres) -> str:
         return f"{await pages(connection):,}"
 
 
-# --- D: a purge under look-ups --------------------------------------------------------------------
+# --- D: a purge under lookups --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -445,11 +445,11 @@ class Plan:
     part: tuple[float, float]
     chunk: int = CHUNK_PAGES  # pages a statement
     pause: int = 0  # × the time a statement took
-    rate: int = LOOKUPS  # look-ups a second; 0: as many as 4 clients can
+    rate: int = LOOKUPS  # lookups a second; 0: as many as 4 clients can
     windows: int = WINDOWS  # at most
 
 
-# The first is the whole of what is asked; the others divide a tenth among them.
+# The first covers the whole table; the others share a tenth.
 PLANS: Final = (
     Plan(0, (0, 1), windows=1000),
     Plan(1, (0, 1 / 2), chunk=64),
@@ -496,7 +496,7 @@ async def during(
     rate: int,
     work: Callable[[], Awaitable[bool]] | None = None,
 ) -> list[float]:
-    """The times of look-ups in a window, while ``work`` is called until it gives False."""
+    """The times of lookups in a window, while ``work`` is called until it gives False."""
     lookups = asyncio.ensure_future(drive(postgres, "large", script, seconds=WINDOW, rate=rate))
     try:
         while work and not lookups.done() and await work():
@@ -538,11 +538,11 @@ async def experiment_d(postgres: EmbeddedPostgres, rows: int) -> None:
             if plan is PLANS[0]:
                 notes = await vacuum_after(postgres, database, script, rows)
     table(
-        "D. The purge of a tenth while look-ups go on",
+        "D. The purge of a tenth while lookups go on",
         f"{rows:,} rows in {end:,} pages, {rows // 10:,} expired, everywhere in the table; "
-        "look-ups of 4 clients, at a fixed rate from when each was due; windows of "
+        "lookups of 4 clients, at a fixed rate from when each was due; windows of "
         f"{WINDOW:.0f} s without and with the purge in turn. Commits wait for the disk.",
-        ["look-ups", "pages a statement", "pause", "walked", "rows purged",
+        ["lookups", "pages a statement", "pause", "walked", "rows purged",
          "whole purge at this pace, s", "longest statement, ms", "p99 without, ms",
          "p99, × without", "… each pair", "pairs"],
         lines,
@@ -555,10 +555,10 @@ async def experiment_d(postgres: EmbeddedPostgres, rows: int) -> None:
 async def vacuum_after(
     postgres: EmbeddedPostgres, database: Database, script: str, rows: int
 ) -> list[str]:
-    """What autovacuum makes of the purge: with its defaults, and with a lower threshold."""
+    """How autovacuum follows the purge: with its defaults, and with a lower threshold."""
 
     async def state() -> tuple[int, bool, bool]:
-        """Dead rows, whether autovacuum is at it, whether it has been since."""
+        """The dead rows, whether autovacuum is running, whether it has run since."""
         await database.execute("SELECT pg_stat_force_next_flush()")
         found = await database.fetchrow(
             "SELECT n_dead_tup, EXISTS (SELECT FROM pg_stat_progress_vacuum p"
@@ -592,7 +592,7 @@ async def vacuum_after(
     ended = "ended within" if done else "was still running after" if running else "did not come in"
     notes.append(
         f"With autovacuum_vacuum_scale_factor 0.02 on the table it {ended} {took:.0f} s; p99 of "
-        f"the look-ups meanwhile {p99(times or quiet) / p99(quiet):.2f} × before."
+        f"the lookups meanwhile {p99(times or quiet) / p99(quiet):.2f} × before."
     )
     await database.execute("ALTER TABLE sessions SET (autovacuum_enabled = off)")
     started = time.monotonic()

@@ -1,9 +1,9 @@
-"""100,000 users and 500,000 sessions through the REST door, then the plans of reads on them.
+"""100,000 users and 500,000 sessions through the REST API, then the plans of reads on them.
 
     python bench/bulk_load.py
 
-Runs on an embedded PostgreSQL and a service of its own. The rows go in by bulk insert; the plans
-are those that the door's statements really got, written by auto_explain to the server's log.
+Runs on an embedded PostgreSQL and a service of its own. The rows are inserted in bulk; the plans
+are those that the API's statements really had, written by auto_explain to the server's log.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ import asyncpg
 import httpx
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
+sys.path.insert(0, str(ROOT))  # instead of the folder of the script
 
 from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
 from app.migrations.runner import migrate  # noqa: E402
@@ -121,7 +121,7 @@ def users(ids: list[UUID]) -> Iterator[dict[str, Any]]:
 
 
 def sessions(ids: list[UUID]) -> Iterator[dict[str, Any]]:
-    """Without a token: the service makes it."""
+    """Without a token: the service generates it."""
     chance = random.Random(2)
     for number in range(SESSIONS):
         created = START + timedelta(seconds=number * YEAR / SESSIONS)
@@ -135,18 +135,18 @@ def sessions(ids: list[UUID]) -> Iterator[dict[str, Any]]:
 
 
 async def load(client: httpx.AsyncClient, table: str, rows: Iterator[dict[str, Any]]) -> int:
-    """Insert ``rows`` in batches, some at a time; gives how many were inserted."""
+    """Insert ``rows`` in batches, several concurrently; returns how many were inserted."""
     headers = {"Prefer": "return=minimal", "Content-Type": "application/json"}
 
     async def worker() -> int:
-        done = 0
+        inserted = 0
         while batch := list(islice(rows, BATCH)):
             body = json.dumps(batch).encode()
             response = await client.post(f"/rest/v1/{table}", content=body, headers=headers)
             if response.status_code != 201:
                 raise SystemExit(f"{table}: {response.status_code} {response.text[:500]}")
-            done += len(batch)
-        return done
+            inserted += len(batch)
+        return inserted
 
     return sum(await asyncio.gather(*(worker() for _ in range(CONCURRENT))))
 
@@ -161,7 +161,7 @@ async def count(client: httpx.AsyncClient, table: str) -> int:
 
 @dataclass(frozen=True)
 class Read:
-    """What is asked, as the query that a client sends."""
+    """A read, as the query that a client sends."""
 
     target: str
     counted: bool = False

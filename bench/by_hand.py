@@ -1,9 +1,9 @@
-"""The same work by hand: what Gatepost's APIs are measured against.
+"""The same work by hand: what Gatepost's APIs are compared with.
 
 A bare ASGI application under the same uvicorn, without middleware, router, log, metrics, limits or
-deadlines. Its connections are held, and every request is one prepared statement. Cookies are
-checked and rows are written by Gatepost's own functions, so that a ratio tells what the way of a
-request costs and not who encodes JSON better. LIMIT-B in docs/PERFORMANCE.md is its get-session.
+deadlines. It keeps its connections, and every request is one prepared statement. Gatepost's own
+functions verify cookies and serialize rows, so that a ratio shows what the handling of a request
+costs and not which JSON encoder is faster. LIMIT-B in docs/PERFORMANCE.md is its get-session.
 """
 
 import asyncio
@@ -74,8 +74,8 @@ class ByHand:
         await send({"type": "http.response.body", "body": body})
 
     async def _session(self, cookie: bytes) -> bytes:
-        jar = cookies.parse(cookie.decode("latin-1"))
-        token = self._signer.verify(jar["better-auth.session_token"])
+        parsed = cookies.parse(cookie.decode("latin-1"))
+        token = self._signer.verify(parsed["better-auth.session_token"])
         found = _user_session(*await self._row("session", token))
         return msgspec.json.encode(
             {"session": serializers.session(found.session), "user": serializers.user(found.user)}
@@ -117,7 +117,7 @@ class ByHand:
 
 
 def __getattr__(name: str) -> ByHand:
-    # made on demand: importing this module for its statements must not need an environment
+    # on demand, so that importing STATEMENTS needs no environment
     if name != "app":
         raise AttributeError(name)
     return ByHand()

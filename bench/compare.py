@@ -1,10 +1,10 @@
-"""Gatepost beside the same work by hand, Better Auth on Node and others, in one run.
+"""Gatepost compared with the same work by hand, Better Auth on Node and others.
 
     make bench                              # or: python bench/compare.py --help
 
-One embedded PostgreSQL, filled with 100,000 users and 500,000 sessions, serves all of them. Each
-contestant is one process; wrk asks with 32 connections, in rounds that alternate. What is printed
-are ratios of rounds that ran beside each other, as the median with the range.
+All of them use one embedded PostgreSQL with 100,000 users and 500,000 sessions. Each contestant is
+one process; wrk sends requests over 32 connections, in alternating rounds. The report has ratios of
+neighbouring rounds: the median, and the range.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
+sys.path.insert(0, str(ROOT))  # instead of the folder of the script
 
 from app.auth.passwords import hashed  # noqa: E402
 from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
@@ -36,10 +36,10 @@ from bench.harness import (  # noqa: E402
     Request,
     Round,
     alternate,
-    ask,
     free_port,
     load,
     memory,
+    send,
     server,
     spread,
     table,
@@ -47,17 +47,17 @@ from bench.harness import (  # noqa: E402
 )
 
 KEY: Final = "a service key of the bench"
-ASKED: Final = 20_000
+LOOKED_UP: Final = 20_000
 """Sessions that are looked up, from all over the table."""
-WHO_SIGN_IN: Final = 2_000
+SIGNING_IN: Final = 2_000
 LIMIT_B: Final = "by hand (LIMIT-B)"
 
 OPTIONS: Final = {"shared_buffers": "1GB", "shared_preload_libraries": "pg_stat_statements"}
 
 KEEP_HEAP: Final = ("MALLOC_TRIM_THRESHOLD_", str(32 << 20))
-"""For PostgreSQL on glibc: without it a backend gives the top of its heap back after a statement
-and takes it again for the next one, or does not, as its heap happens to lie. By chance the same
-statement would cost one contestant three system calls and a page fault more than another."""
+"""For PostgreSQL on glibc: without it a backend may return the top of its heap to the system after
+each statement and request it again for the next, depending on how its heap is laid out. The same
+statement would then cost one contestant three system calls and a page fault more than another."""
 
 SEED: Final = """
 INSERT INTO users (name, email, email_verified)
@@ -94,7 +94,7 @@ class Bench:
         text = SEED.format(
             users=self.options.users,
             sessions=self.options.sessions,
-            accounts=WHO_SIGN_IN,
+            accounts=SIGNING_IN,
             password=password,
         )
         for statement in text.split(";\n"):
@@ -149,9 +149,9 @@ class Bench:
             found = rival.requests(2_000)
             write(path, [("GET", target, headers, b"") for target, headers in found])
             for target, headers in found[:3]:
-                answer = ask(port, ("GET", target, headers, b""))
-                if not rival.check(answer.content, headers):
-                    raise SystemExit(f"{rival.name} answered {answer.status_code} {answer.text}")
+                response = send(port, ("GET", target, headers, b""))
+                if not rival.check(response.content, headers):
+                    raise SystemExit(f"{rival.name}: {response.status_code} {response.text}")
 
         with server(command, environment, port, self.folder / f"{rival.name}.log", ROOT) as pid:
             prepare()
@@ -175,16 +175,16 @@ def _from(number: int) -> dict[str, str]:
 
 
 def lookups(bench: Bench) -> list[Request]:
-    """Each with an address of its own, so that nobody runs into a limit."""
+    """Each from another client address, so that no rate limit applies."""
     node = rivals.BetterAuth("")
     node.start(bench.url, 0)
-    cookies = [headers["Cookie"] for _, headers in node.requests(bench.options.asked)]
+    cookies = [headers["Cookie"] for _, headers in node.requests(bench.options.lookups)]
     path = rivals.BetterAuth.path
     return [("GET", path, {"Cookie": c} | _from(n), b"") for n, c in enumerate(cookies)]
 
 
 def rest(bench: Bench) -> dict[str, list[Request]]:
-    """The requests of the REST door by kind."""
+    """The requests of the REST API by kind."""
     headers = {"apikey": KEY, "Content-Type": "application/json"}
     count = headers | {"Prefer": "count=exact"}
     minimal = headers | {"Prefer": "return=minimal"}
@@ -200,7 +200,7 @@ def rest(bench: Bench) -> dict[str, list[Request]]:
     }
 
 
-# --- what is measured -----------------------------------------------------------------------------
+# --- measurements ---------------------------------------------------------------------------------
 
 
 def _rate(one: Round) -> float:
@@ -220,15 +220,15 @@ def _all_cpu(one: Round) -> float:
 
 
 def session(bench: Bench) -> None:
-    """The session lookup of all of them, and the database's own limit."""
+    """The session lookup of every contestant, and the limit of the database itself."""
     requests = lookups(bench)
     with ExitStack() as stack:
         base = stack.enter_context(bench.running(LIMIT_B, requests))
         ours = stack.enter_context(bench.running("Gatepost", requests))
-        expected = ask(base.port, requests[0])
-        answer = ask(ours.port, requests[0])
-        if answer.content != expected.content or answer.json()["user"] is None:
-            raise SystemExit(f"not the same answer: {answer.text} {expected.text}")
+        expected = send(base.port, requests[0])
+        response = send(ours.port, requests[0])
+        if response.content != expected.content or response.json()["user"] is None:
+            raise SystemExit(f"different responses: {response.text} {expected.text}")
         others = [stack.enter_context(bench.rival(one)) for one in rivals.RIVALS]
         everyone = [base, ours, *others]
         bench.rounds(everyone)
@@ -247,8 +247,8 @@ def session(bench: Bench) -> None:
         print(f"\n## get-session, {CONNECTIONS} connections, one process\n")
         print("Multiples of LIMIT-B, but for the last two columns.\n")
         head = ("requests/s", "p99", "CPU of the service", "… and the database")
-        print(table(("", *head, "statements a request", "memory"), rows))
-        print("\nGatepost's requests a second, as a multiple of the others':\n")
+        print(table(("", *head, "statements per request", "memory"), rows))
+        print("\nGatepost's requests per second, as a multiple of the others':\n")
         print(table(("", "×"), [[o.name, spread(ours.ratios(o, _rate), 1)] for o in others]))
     print(
         "\npgbench with the statement of LIMIT-B, as a multiple of LIMIT-B's requests/s: ", end=""
@@ -257,7 +257,7 @@ def session(bench: Bench) -> None:
 
 
 def pgbench(bench: Bench) -> list[float]:
-    """Statements a second, one client for each connection that LIMIT-B holds."""
+    """Statements per second, with a client for each connection of LIMIT-B."""
     script = bench.folder / "lookup.sql"
     text = STATEMENTS["session"].replace("$1", "md5('session ' || :n)")
     one_line = " ".join(text.split())
@@ -275,8 +275,8 @@ def pgbench(bench: Bench) -> list[float]:
     return rates
 
 
-def rest_door(bench: Bench) -> None:
-    """Four requests of the REST door beside the same by hand."""
+def rest_api(bench: Bench) -> None:
+    """Four requests of the REST API compared with the same by hand."""
     rows = []
     kinds = rest(bench)
     for kind, requests in kinds.items():
@@ -291,17 +291,17 @@ def rest_door(bench: Bench) -> None:
                     *(spread(ours.ratios(base, value)) for value in (_rate, _p99, _cpu, _all_cpu)),
                 ]
             )
-    print("\n## The REST door, as multiples of the same by hand\n")
+    print("\n## The REST API, as multiples of the same by hand\n")
     head = ("requests/s", "p99", "CPU of the service", "… and the database")
     print(table(("", *head), rows))
 
 
 def sign_in(bench: Bench) -> None:
-    """Sign-ins by two clients without pause, and what they do to the lookups meanwhile."""
+    """Sign-ins by two clients without pause, and the session lookups during them."""
     requests, node = lookups(bench), rivals.RIVALS[0]
     assert isinstance(node, rivals.BetterAuth)
     with bench.running("Gatepost", requests) as ours, bench.rival(node) as theirs:
-        wanted = node.sign_in(WHO_SIGN_IN)
+        wanted = node.sign_in(SIGNING_IN)
         ratios: list[float] = []
         waits: dict[str, list[float]] = {ours.name: [], theirs.name: []}
         meanwhile: dict[str, list[float]] = {ours.name: [], theirs.name: []}
@@ -311,8 +311,8 @@ def sign_in(bench: Bench) -> None:
                 own = {"Origin": f"http://127.0.0.1:{one.port}"}
                 posts = [("POST", p, headers | own, body) for p, headers, body in wanted]
                 path = write(bench.folder / f"{one.name}.sign-ins", posts)
-                if ask(one.port, posts[0]).status_code != 200:
-                    raise SystemExit(f"{one.name} signs nobody in")
+                if send(one.port, posts[0]).status_code != 200:
+                    raise SystemExit(f"{one.name} refuses sign-ins")
                 rates[one.name] = _signed_in(one, path, bench.options.seconds)
                 idle = load(one.port, one.requests, bench.options.seconds)["p99"]
                 thread = threading.Thread(
@@ -325,7 +325,7 @@ def sign_in(bench: Bench) -> None:
                 meanwhile[one.name].append(busy)
             ratios.append(rates[ours.name] / rates[theirs.name])
     print("\n## Signing in\n")
-    print(f"Gatepost's sign-ins a second over better-auth's, two clients: {spread(ratios)}\n")
+    print(f"Gatepost's sign-ins per second over better-auth's, two clients: {spread(ratios)}\n")
     rows = [[name, spread(values, 1)] for name, values in waits.items()]
     print(table(("p99 of get-session while two clients sign in, over its idle p99", "×"), rows))
     pairs = zip(meanwhile[theirs.name], meanwhile[ours.name], strict=True)
@@ -344,7 +344,7 @@ def growth(bench: Bench) -> None:
     """The session lookup with more and fewer processes, pooled connections and clients."""
     requests = lookups(bench)
     with ExitStack() as stack:
-        base = stack.enter_context(bench.running("as it is: a pool of 10", requests))
+        base = stack.enter_context(bench.running("default: a pool of 10", requests))
         others = [
             stack.enter_context(
                 bench.running(f"a pool of {size}", requests, GATEPOST_POOL_SIZE=str(size))
@@ -365,7 +365,7 @@ def growth(bench: Bench) -> None:
                 rates[count].append(result["requests"] / result["duration_us"])
     print("\n## How the session lookup grows\n")
     print(table(("", "requests/s", "p99"), rows))
-    print(f"\nRequests a second by clients, as multiples of those of {CONNECTIONS}:\n")
+    print(f"\nRequests per second by clients, as multiples of those of {CONNECTIONS}:\n")
     least = [
         [str(count), spread([x / y for x, y in zip(rates[count], rates[32], strict=True)])]
         for count in clients
@@ -375,7 +375,7 @@ def growth(bench: Bench) -> None:
 
 SECTIONS: Final = {
     "session": session,
-    "rest": rest_door,
+    "rest": rest_api,
     "sign-in": sign_in,
     "growth": growth,
 }
@@ -392,7 +392,7 @@ def main() -> None:
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}")
-    options.asked = min(ASKED, options.sessions)
+    options.lookups = min(LOOKED_UP, options.sessions)
     rivals.install()
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name:
         folder = Path(name)

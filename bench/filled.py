@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a script's own folder stands there, and not the project
+sys.path.insert(0, str(ROOT))  # instead of the folder of the script
 
 from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
 from app.migrations.runner import migrate  # noqa: E402
@@ -42,7 +42,7 @@ Database: TypeAlias = "asyncpg.Connection[Any]"
 
 @dataclass(frozen=True)
 class Variant:
-    """What is to be chosen: the index on expires_at, and the fillfactor of the table."""
+    """What is compared: the index on expires_at, and the fillfactor of the table."""
 
     index: str
     fillfactor: int
@@ -69,7 +69,7 @@ def folder() -> Iterator[Path]:
 async def server(
     memory: Mapping[str, str], binaries: Path | None = None
 ) -> AsyncIterator[EmbeddedPostgres]:
-    """A server with an empty, migrated database, gone at the end."""
+    """A server with an empty, migrated database, removed at the end."""
     with folder() as home:
         options = SETTINGS | dict(memory)
         with EmbeddedPostgres(home / "pg", binaries=binaries, options=options) as running:
@@ -107,8 +107,9 @@ SELECT md5('user' || n)::uuid, 'User ' || n, 'user' || n || '@example.com'
 FROM generate_series(0, $1::bigint - 1) n
 """
 
-# Tokens and ids in no order, as real ones; a token is known by its number, so pgbench can ask for
-# it. 100 letters of user agent. {created} and {expires} are expressions of n, and $1 is the first.
+# Tokens and ids in random order, as real ones; a token follows from its number, so pgbench can look
+# it up. The user agent has 100 letters. {created} and {expires} are expressions of n; $1 is the
+# first n.
 _SESSIONS: Final = """
 INSERT INTO sessions (id, user_id, token, expires_at, ip_address, user_agent, created_at)
 SELECT md5('id' || n)::uuid, md5('user' || n % $3::bigint)::uuid, md5(n::text), {expires},
@@ -118,7 +119,7 @@ SELECT md5('id' || n)::uuid, md5('user' || n % $3::bigint)::uuid, md5(n::text), 
 FROM generate_series($1::bigint, $2::bigint - 1) n
 """
 
-# In the order in which they came, a week of sign-ins that nobody has come back to.
+# In the order of creation: a week of sign-ins without a refresh.
 WEEK: Final = {
     "created": "'{now}'::timestamptz - interval '7 days' * (1 - n::float8 / {rows})",
     "expires": "'{now}'::timestamptz + interval '7 days' * (n::float8 / {rows})",
@@ -326,7 +327,7 @@ def _text(statement: Statement) -> str:
 
 
 def spelled(statement: Statement, **values: str) -> str:
-    """A statement with an expression of pgbench in the place of each parameter."""
+    """A statement with an expression of pgbench instead of each parameter."""
     text = _text(statement)
     for number, (name, _) in enumerate(statement.parameters, 1):
         text = re.sub(rf"\${number}\b", lambda _, name=name: f"({values[name]})", text)
@@ -342,14 +343,14 @@ def living(rows: int) -> str:
 
 
 def many(numbers: str, count: int = 1) -> str:
-    """A batch of look-ups, as the service makes them: one statement."""
+    """A batch of lookups, as the service makes them: one statement."""
     sets = "".join(f"\\set n{i} {numbers}\n" for i in range(count))
     tokens = ",".join(f"md5(:n{i}::text)" for i in range(count))
     return sets + spelled(sessions.find, tokens=f"ARRAY[{tokens}]")
 
 
 def one(numbers: str) -> str:
-    """A look-up with nothing around its token."""
+    """A lookup by one token."""
     columns, _, _ = _text(sessions.find).partition(" WHERE ")
     return f"\\set n {numbers}\n{columns} WHERE s.token = {TOKEN};\n"
 
@@ -361,7 +362,7 @@ def of_user(rows: int) -> str:
 
 
 def page(rows: int) -> str:
-    """A page of 50 that begins anywhere, as the REST door asks for it."""
+    """A page of 50 that begins anywhere, as the REST API reads it."""
     columns = ", ".join(sessions.sessions.columns)
     moment = f"(SELECT created_at FROM sessions WHERE token = {TOKEN})"
     return (
@@ -371,7 +372,7 @@ def page(rows: int) -> str:
 
 
 def refresh(row: str) -> str:
-    """Read a session, as comes before every refresh, and refresh it."""
+    """Read a session, as the service does before every refresh, and refresh it."""
     values = {"expires_at": "now() + interval '30 days'", "token": ":token", "old": ":old"}
     return f"SELECT token, expires_at AS old FROM {row} \\gset\n" + spelled(
         sessions.refresh, **values

@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers as processes, load by wrk and pgbench, and what both cost."""
+"""Shared by the benchmarks: servers as processes, load by wrk, and what both cost."""
 
 import json
 import os
@@ -58,24 +58,24 @@ def memory(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Round:
-    """What one round of load came to."""
+    """The results of one round of load."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     p99: float
     """Microseconds."""
     cpu: float
-    """Seconds of CPU a request, of the service."""
+    """Seconds of CPU per request, of the service."""
     database: float
-    """Seconds of CPU a request, of the database."""
+    """Seconds of CPU per request, of the database."""
     statements: float
-    """Of the database, a request."""
+    """Statements of the database per request."""
     errors: int
 
 
 @dataclass
 class Contestant:
-    """A running server and what it is asked."""
+    """A running server, and the requests it gets."""
 
     name: str
     pid: int
@@ -83,17 +83,17 @@ class Contestant:
     requests: Path
     """As bench/wrk.lua reads them."""
     refresh: Callable[[], None] | None = None
-    """Done before each round."""
+    """Called before each round."""
     rounds: list[Round] = field(default_factory=list)
 
     def ratios(self, base: "Contestant", value: Callable[[Round], float]) -> list[float]:
-        """Each round over the base's round beside it."""
+        """Each round divided by the neighbouring round of the base."""
         pairs = zip(self.rounds, base.rounds, strict=True)
         return [value(mine) / value(other) for mine, other in pairs if value(other)]
 
 
 class Database:
-    """The PostgreSQL server, watched from outside."""
+    """The PostgreSQL server, observed from outside."""
 
     def __init__(self, postmaster: int, psql: Path, url: str) -> None:
         self._postmaster, self._psql, self._url = postmaster, psql, url
@@ -102,7 +102,7 @@ class Database:
         return cpu(self._postmaster) + sum(map(cpu, children(self._postmaster)))
 
     def statements(self) -> int:
-        """Run since the start in all databases, BEGIN and the like among them."""
+        """Executed since the start in all databases, with BEGIN and the like."""
         return int(self.sql("SELECT sum(calls) FROM pg_stat_statements"))
 
     def sql(self, text: str) -> str:
@@ -115,7 +115,7 @@ class Database:
 def server(
     command: Sequence[str | Path], environment: Mapping[str, str], port: int, log: Path, cwd: Path
 ) -> Iterator[int]:
-    """A server as a process; gives its id once it listens."""
+    """A server as a process; yields its id once it listens."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
@@ -153,7 +153,7 @@ def write(path: Path, requests: Sequence[Request]) -> Path:
     return path
 
 
-def ask(port: int, request: Request) -> httpx.Response:
+def send(port: int, request: Request) -> httpx.Response:
     method, path, headers, body = request
     url = f"http://127.0.0.1:{port}{path}"
     return httpx.request(method, url, headers=dict(headers), content=body, timeout=30)
@@ -190,7 +190,7 @@ def measure(contestant: Contestant, database: Database, seconds: int) -> Round:
 def alternate(
     contestants: Sequence[Contestant], database: Database, rounds: int, seconds: int
 ) -> None:
-    """Rounds in turn, every second one in the opposite order, so that drift falls on all alike."""
+    """Alternating rounds, every second one in reverse order, so that drift affects all alike."""
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
             contestant.rounds.append(measure(contestant, database, seconds))

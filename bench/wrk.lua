@@ -1,15 +1,15 @@
--- Sends prepared requests in turn, and prints what came of them as one line of JSON, the last.
+-- Sends prepared requests in rotation; the last line of output is the result as JSON.
 --
 --   wrk -t1 -c32 -d10s -s bench/wrk.lua http://127.0.0.1:8000 -- REQUESTS [bodies]
 --
--- REQUESTS is a file of one request a line, its fields parted by tabs: method, path, then headers as
--- "Name: value"; a body comes last, after an empty field, and has no tab and no line break in it.
--- A body with "{new}" in it has another word there each time it is sent.
--- Each thread begins at a place of its own, made by chance, and goes round.
+-- REQUESTS is a file with one request per line, its fields separated by tabs: method, path, then headers
+-- as "Name: value"; a body is last, after an empty field, and contains no tab and no line break.
+-- "{new}" in a body is replaced by a different word each time it is sent.
+-- Each thread starts at a random request.
 --
--- Times are in microseconds. "status_errors" counts answers of status 400 and more. With "bodies"
--- each answer is looked at, which costs wrk some of its speed: "bad_answers" then counts those that
--- are not 2xx and those whose body is null, as Better Auth answers who is not signed in.
+-- Times are in microseconds. "status_errors" counts responses of status 400 and above. With "bodies"
+-- each response is checked, which slows wrk down: "bad_answers" then counts those that are not 2xx and
+-- those whose body is null, which is Better Auth's response without a session.
 
 local threads = {}
 

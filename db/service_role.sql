@@ -1,4 +1,5 @@
--- What the service may do and no more: it reads and writes rows, and cannot change the schema.
+-- A role with the privileges that the service needs: it reads and writes rows, and cannot change the
+-- schema.
 -- Run once on a migrated database, by the role that owns the tables and migrates:
 --     psql "$DATABASE_DIRECT_URL" -f db/service_role.sql
 --     psql "$DATABASE_DIRECT_URL" -c '\password gatepost_service'
@@ -12,7 +13,7 @@ GRANT USAGE ON SCHEMA public TO gatepost_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gatepost_service;
 REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM gatepost_service;
 
--- and on the tables that later migrations make
+-- also on the tables that later migrations create
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO gatepost_service;
 

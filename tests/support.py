@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+
+from app.environment import BOOLEAN, declared
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -46,6 +48,26 @@ def environment(url: str) -> dict[str, str]:
         "GATEPOST_SERVICE_KEYS": ",".join(keys),
         "GATEPOST_PURGE_EVERY": "0",
     }
+
+
+def setting_samples(cls: Any) -> list[tuple[str, str, str, object]]:
+    """For each flag and number among a class's settings its variable, a text, field and value.
+
+    The value is not the default.
+    """
+    samples: list[tuple[str, str, str, object]] = []
+    for field in fields(cls):
+        if (setting := declared(cls).get(field.name)) is None:
+            continue
+        match field.default:
+            case bool(default) if setting.parser is BOOLEAN:
+                samples.append((setting.name, str(not default).lower(), field.name, not default))
+            case int() if not isinstance(field.default, bool):
+                highest = setting.parser.form.rpartition(" ")[2]
+                samples.append((setting.name, highest, field.name, int(highest)))
+            case float():
+                samples.append((setting.name, "0.25", field.name, 0.25))
+    return samples
 
 
 def free_port() -> int:
@@ -124,14 +146,19 @@ class Service:
 
 
 @contextmanager
-def running_service(database_url: str, log: Path, **settings: str) -> Iterator[Service]:
-    """The service as a process, ready to answer; ``settings`` are added to its environment."""
+def running_service(
+    database_url: str, log: Path, root: Path = ROOT, /, **settings: str
+) -> Iterator[Service]:
+    """The service as a process, ready to answer; ``settings`` are added to its environment.
+
+    ``root`` is the folder of another copy of the project.
+    """
     port = free_port()
     address = {"HOST": "127.0.0.1", "PORT": str(port)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"],
-            cwd=ROOT, env=environment(database_url) | address | settings,
+            cwd=root, env=environment(database_url) | address | settings,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:

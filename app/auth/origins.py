@@ -35,7 +35,7 @@ def origin_of(url: str) -> str | None:
 
 
 class Origins:
-    """The trusted entries; the first is the door's own origin."""
+    """The trusted entries; the first is the service's own origin."""
 
     def __init__(self, base_url: str, entries: Iterable[str]) -> None:
         self.own: Final = origin_of(base_url) or base_url

@@ -159,5 +159,6 @@ _TEMPLATE: Final = """\
 
 -- migrate:down
 
--- Exactly the way back: the schema is then what it was, byte for byte.
+-- Exactly the way back: the schema is then what it was, byte for byte. Complete this line:
+-- Lost:
 """

@@ -1,26 +1,26 @@
-"""The others' session lookups: how each is installed, filled, started and asked.
+"""The session lookups of others: how each is installed, filled, started and called.
 
     install()
     rival.prepare(url)                       # its own tables, in an empty database
     command, environment = rival.start(url, port)
-    rival.requests(10_000)                   # once the server answers
+    rival.requests(10_000)                   # once the server is up
 
 Each runs as one process in the best configuration for production that its documentation has:
 
 - better-auth on Node: Gatepost's own tables, with the options of docs/better-auth.md; NODE_ENV is
-  production, telemetry and logger are off, pg's pool has its 10 connections. As it comes, it asks
-  for the session and then for the user. With ``joins`` it asks once, as its pages on databases
-  advise; with its cookie cache it does not ask for five minutes, as that on performance advises.
+  production, telemetry and logger are off, pg's pool has its 10 connections. By default it queries
+  the session and then the user. With ``joins`` it makes one query, as its pages on databases
+  advise; with its cookie cache it makes none for five minutes, as its page on performance advises.
 - better-auth-server: FastAPI and its SQLAlchemy adapter on asyncpg, the first of the stacks it
   documents. It has no joins: two queries, each with a connection and a transaction of its own.
 - fastapi-users: its database strategy with the SQLAlchemy adapter on asyncpg, and a cookie.
   ``/users/me`` is what it has for a session lookup. It has no rate limits.
 
 The two in Python run on uvicorn with uvloop, httptools and no access log; their pools hold 10
-connections and open no more, for SQLAlchemy closes those that it opens beyond after each use.
+connections and open no more, because SQLAlchemy closes any further one after each use.
 
-Both Better Auths limit rates in memory, as they do in production when nothing is said. They look
-through all the addresses of the last 10 seconds at each request, so ``ADDRESSES`` are as few as do.
+Both Better Auths limit rates in memory, which is their default in production. At each request they
+go through all client addresses of the last 10 seconds, so ``ADDRESSES`` is as small as possible.
 """
 
 import asyncio
@@ -47,11 +47,11 @@ INSTALLED: Final = HERE.parents[1] / ".gatepost" / "bench"
 USERS: Final = 100_000
 SESSIONS: Final = 500_000
 ADDRESSES: Final = 500
-"""How many addresses lookups come from; each has 100 requests before it must pause 10 seconds."""
+"""From how many addresses lookups come; each may send 100 requests in 10 seconds."""
 
 SECRET: Final = "a secret for the bench of 32 letters or more"
 PASSWORD: Final = "correct horse battery staple"
-"""Of every user that signs in: the driver makes their accounts with it."""
+"""Of every user that signs in; compare.py creates their accounts with it."""
 
 Headers = dict[str, str]
 
@@ -94,7 +94,7 @@ class Rival(ABC):
 
     name: str
     path: str
-    """What a lookup asks for."""
+    """The path of a lookup."""
     query: str
     """Its live sessions' tokens and user ids, $1 of them, from all over the table."""
 
@@ -110,7 +110,7 @@ class Rival(ABC):
         """
 
     def start(self, url: str, port: int) -> tuple[list[str], dict[str, str]]:
-        """The command and the whole environment of a server on ``port`` of 127.0.0.1."""
+        """The command and the complete environment of a server on ``port`` of 127.0.0.1."""
         self._url, self._port = url, port
         inherited = {name: value for name, value in os.environ.items() if name != "TEST"}
         return self._command(), inherited | self._environment()
@@ -131,7 +131,7 @@ class Rival(ABC):
         """``n`` lookups as path and headers, each of another session."""
         found = _fetch(self._url, self.query, n)
         if len(found) < n:
-            raise ValueError(f"{self.name}: {len(found)} sessions where {n} are asked for")
+            raise ValueError(f"{self.name}: {len(found)} sessions where {n} are needed")
         cookies = [self._cookie(token) for token, _ in found]
         self._users = dict(zip(cookies, (user for _, user in found), strict=True))
         return [(self.path, _from(i % ADDRESSES, Cookie=c)) for i, c in enumerate(cookies)]
@@ -141,14 +141,14 @@ class Rival(ABC):
         """The Cookie header of a session."""
 
     def check(self, body: bytes, headers: Headers | None = None) -> bool:
-        """Whether ``body`` is the session of the user asked for.
+        """Whether ``body`` is the session of the right user.
 
         The user of the request with ``headers``, or any of those that ``requests`` last gave.
         """
         users = [self._users[headers["Cookie"]]] if headers else self._users.values()
         try:
             return self._user(json.loads(body)) in users
-        except (KeyError, TypeError, ValueError):  # null, or an error's answer
+        except (KeyError, TypeError, ValueError):  # null, or an error
             return False
 
     def _user(self, answer: Any) -> str:
@@ -160,7 +160,7 @@ class BetterAuth(Rival):
     """better-auth on Node, on the tables that the driver has made and filled.
 
     With ``cached`` the requests carry what the server signed for them, which is good for five
-    minutes: ask for ``requests`` anew before each round.
+    minutes: make ``requests`` anew before each round.
     """
 
     path = "/api/auth/get-session"

@@ -42,7 +42,7 @@ def ann() -> dict[str, str]:
     return {"name": "Ann", "email": "ann@example.com"}
 
 
-async def test_a_server_that_dies_and_comes_back() -> None:
+async def test_killed_server_gives_503_until_it_is_back() -> None:
     with scratch() as server:
         url = server.url()
         await dbmate.up(url)
@@ -69,7 +69,7 @@ async def test_a_server_that_dies_and_comes_back() -> None:
                 assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_an_address_where_no_server_is() -> None:
+async def test_address_without_a_server_gives_503() -> None:
     async with gatepost(
         "postgres://nobody:hidden@127.0.0.1:1/none", GATEPOST_ACQUIRE_TIMEOUT="2"
     ) as client:
@@ -79,7 +79,7 @@ async def test_an_address_where_no_server_is() -> None:
         assert (await client.get("/readyz")).status_code == 503
 
 
-async def test_connections_that_are_cut_serve_again(
+async def test_terminated_connections_are_replaced(
     database_url: str, db: asyncpg.Connection
 ) -> None:
     async with gatepost(database_url) as client:
@@ -94,7 +94,7 @@ async def test_connections_that_are_cut_serve_again(
             assert (await client.get(USERS)).status_code == 200
 
 
-async def test_a_statement_past_its_deadline_and_a_pool_without_a_connection(
+async def test_slow_statement_and_exhausted_pool_give_504(
     database_url: str, db: asyncpg.Connection
 ) -> None:
     async with gatepost(
@@ -121,9 +121,7 @@ async def test_a_statement_past_its_deadline_and_a_pool_without_a_connection(
         assert (await client.get(USERS)).status_code == 200
 
 
-async def test_a_lock_that_is_free_a_moment_later_is_not_seen_by_the_caller(
-    database_url: str, db: asyncpg.Connection
-) -> None:
+async def test_lock_timeout_is_retried(database_url: str, db: asyncpg.Connection) -> None:
     name = await db.fetchval("SELECT current_database()")
     await db.execute(f'ALTER DATABASE "{name}" SET lock_timeout = 40')
     async with gatepost(database_url) as client:
@@ -149,7 +147,7 @@ async def test_a_lock_that_is_free_a_moment_later_is_not_seen_by_the_caller(
         assert await db.fetchval("SELECT name FROM users") == "Anna"
 
 
-async def test_a_demoted_primary_is_left(database_url: str, db: asyncpg.Connection) -> None:
+async def test_demoted_primary_is_replaced(database_url: str, db: asyncpg.Connection) -> None:
     name = await db.fetchval("SELECT current_database()")
     await db.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     async with gatepost(database_url, GATEPOST_POOL_SIZE="2") as client:
@@ -162,7 +160,7 @@ async def test_a_demoted_primary_is_left(database_url: str, db: asyncpg.Connecti
         assert (await client.post(USERS, json=ann())).status_code == 201
 
 
-async def test_a_migration_under_a_prepared_statement(
+async def test_prepared_statement_survives_a_migration(
     database_url: str, db: asyncpg.Connection
 ) -> None:
     database = Database(Settings(database_url=database_url, database_direct_url=database_url))
@@ -175,15 +173,13 @@ async def test_a_migration_under_a_prepared_statement(
         await database.close()
 
 
-async def test_a_pool_that_is_closed_says_so(database_url: str) -> None:
+async def test_closed_pool_raises_unavailable(database_url: str) -> None:
     database = Database(Settings(database_url=database_url, database_direct_url=database_url))
     with pytest.raises(DatabaseUnavailableError):
         await database.fetch(migrations.applied)
 
 
-async def test_ready_names_the_migrations_that_are_pending(
-    database_url: str, db: asyncpg.Connection
-) -> None:
+async def test_readyz_names_pending_migrations(database_url: str, db: asyncpg.Connection) -> None:
     await db.execute("DELETE FROM schema_migrations WHERE version = '20261122090100'")
     async with gatepost(database_url) as client:
         answer = await client.get("/readyz")

@@ -79,10 +79,15 @@ class App:
         users = zip(USERS, names, ("ann@a.te", "bob@b.te", "c@c.te"), strict=True)
         await self.db.copy_records_to_table(
             "users",
-            records=[(*user, False, None, *times) for user in users],
+            columns=["id", "name", "email", "created_at", "updated_at"],
+            records=[(*user, *times) for user in users],
         )
         await self.db.copy_records_to_table(
             "sessions",
+            columns=[
+                *("id", "user_id", "token", "expires_at", "ip_address", "user_agent"),
+                *("created_at", "updated_at"),
+            ],
             records=[
                 (id_, user, token, start + timedelta(days=3650), "10.0.0.1", "agent", *times)
                 for id_, user, token in zip(SESSIONS, USERS, TOKENS, strict=True)

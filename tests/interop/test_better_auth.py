@@ -59,7 +59,7 @@ def better_auth(
 
 @pytest.fixture
 def rest(module_service: Service) -> Iterator[httpx.Client]:
-    """Gatepost's REST door, with every scope; writes give the rows back."""
+    """Gatepost's REST API with every scope; writes return their rows."""
     headers = {"apikey": module_service.keys["all"], "Prefer": "return=representation"}
     with httpx.Client(base_url=module_service.rest, headers=headers) as client:
         yield client
@@ -120,7 +120,7 @@ def signed(token: str) -> str:
 
 
 def same_row(sent: dict[str, Any], row: dict[str, Any]) -> None:
-    """What Better Auth sends of a row is what the REST door reads: names and times aside."""
+    """What Better Auth sends of a row is what the REST API reads: names and times aside."""
     for name, value in sent.items():
         column = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
         if name.endswith("At"):
@@ -129,10 +129,10 @@ def same_row(sent: dict[str, Any], row: dict[str, Any]) -> None:
             assert row[column] == value, name
 
 
-# what Better Auth does, seen through the REST door
+# what Better Auth does, seen through the REST API
 
 
-def test_a_sign_up_is_a_user_an_account_and_a_session(
+def test_sign_up_creates_a_user_an_account_and_a_session(
     browser: httpx.Client, rest: httpx.Client
 ) -> None:
     email = new_address()
@@ -155,7 +155,7 @@ def test_a_sign_up_is_a_user_an_account_and_a_session(
     same_row(seen["user"], user)
 
 
-def test_an_address_signs_up_once(browser: httpx.Client, rest: httpx.Client) -> None:
+def test_second_sign_up_with_an_email_is_refused(browser: httpx.Client, rest: httpx.Client) -> None:
     email = new_address()
     sign_up(browser, email)
     again = {"email": email, "password": PASSWORD, "name": "Eve"}
@@ -163,7 +163,7 @@ def test_an_address_signs_up_once(browser: httpx.Client, rest: httpx.Client) -> 
     assert [user["name"] for user in rows(rest, "users", email=f"eq.{email}")] == ["Ada"]
 
 
-def test_an_address_longer_than_mail_allows_is_refused(
+def test_email_of_more_than_254_characters_is_refused(
     browser: httpx.Client, rest: httpx.Client
 ) -> None:
     email = new_address().rjust(255, "a")
@@ -173,9 +173,7 @@ def test_an_address_longer_than_mail_allows_is_refused(
     sign_up(browser, email[1:])
 
 
-def test_of_ten_who_sign_up_with_one_address_one_is_let_in(
-    better_auth: BetterAuth, rest: httpx.Client
-) -> None:
+def test_concurrent_sign_up_creates_one_user(better_auth: BetterAuth, rest: httpx.Client) -> None:
     email = new_address()
     person = {"email": email, "password": PASSWORD, "name": "Ada"}
 
@@ -213,13 +211,13 @@ def test_sessions_are_listed_and_revoked(
     assert current(other) is None
 
 
-def test_signing_out_deletes_the_session(browser: httpx.Client, rest: httpx.Client) -> None:
+def test_sign_out_deletes_the_session(browser: httpx.Client, rest: httpx.Client) -> None:
     user_id = sign_up(browser, new_address())["user"]["id"]
     ok(browser.post("/sign-out", json={}))
     assert rows(rest, "sessions", user_id=f"eq.{user_id}") == []
 
 
-def test_a_session_is_prolonged_when_that_is_due(browser: httpx.Client, rest: httpx.Client) -> None:
+def test_session_is_refreshed_when_due(browser: httpx.Client, rest: httpx.Client) -> None:
     token = sign_up(browser, new_address())["token"]
     (before,) = rows(rest, "sessions", token=f"eq.{token}")
     current(browser)
@@ -235,7 +233,7 @@ def test_a_session_is_prolonged_when_that_is_due(browser: httpx.Client, rest: ht
     assert moment(seen["session"]["expiresAt"]) == moment(after["expires_at"])
 
 
-def test_a_mail_resets_the_password_once(
+def test_reset_mail_works_once(
     browser: httpx.Client, better_auth: BetterAuth, rest: httpx.Client
 ) -> None:
     email = new_address()
@@ -260,7 +258,7 @@ def test_a_mail_resets_the_password_once(
     ok(sign_in(browser, email, "battery staple"))
 
 
-def test_changing_the_password_can_end_every_other_session(
+def test_password_change_can_revoke_other_sessions(
     browser: httpx.Client, other: httpx.Client, rest: httpx.Client
 ) -> None:
     email = new_address()
@@ -277,9 +275,7 @@ def test_changing_the_password_can_end_every_other_session(
     assert current(browser) is not None
 
 
-def test_what_a_user_changes_is_read_through_the_door(
-    browser: httpx.Client, rest: httpx.Client
-) -> None:
+def test_profile_change_is_read_through_rest(browser: httpx.Client, rest: httpx.Client) -> None:
     before = sign_up(browser, new_address())["user"]
     ok(browser.post("/update-user", json={"name": "Ada L.", "image": "https://example.com/a"}))
     (user,) = rows(rest, "users", id=f"eq.{before['id']}")
@@ -288,7 +284,7 @@ def test_what_a_user_changes_is_read_through_the_door(
     assert moment(user["created_at"]) == moment(before["createdAt"])
 
 
-def test_a_user_who_leaves_is_gone(browser: httpx.Client, rest: httpx.Client) -> None:
+def test_deleted_user_is_gone_from_rest(browser: httpx.Client, rest: httpx.Client) -> None:
     user_id = sign_up(browser, new_address())["user"]["id"]
     ok(browser.post("/delete-user", json={"password": PASSWORD}))
     assert rows(rest, "users", id=f"eq.{user_id}") == []
@@ -296,10 +292,10 @@ def test_a_user_who_leaves_is_gone(browser: httpx.Client, rest: httpx.Client) ->
         assert rows(rest, table, user_id=f"eq.{user_id}") == []
 
 
-# what the REST door does, seen by Better Auth
+# what the REST API does, seen by Better Auth
 
 
-def test_a_session_deleted_through_the_door_is_signed_out_at_once(
+def test_session_deleted_through_rest_is_signed_out(
     browser: httpx.Client, other: httpx.Client, rest: httpx.Client
 ) -> None:
     email = new_address()
@@ -313,7 +309,7 @@ def test_a_session_deleted_through_the_door_is_signed_out_at_once(
     assert current(other) is None
 
 
-def test_a_user_renamed_through_the_door_has_the_new_name_at_once(
+def test_user_renamed_through_rest_has_the_new_name(
     browser: httpx.Client, rest: httpx.Client
 ) -> None:
     user_id = sign_up(browser, new_address())["user"]["id"]
@@ -323,9 +319,7 @@ def test_a_user_renamed_through_the_door_has_the_new_name_at_once(
     assert seen["user"]["name"] == "Ada King"
 
 
-def test_a_user_deleted_through_the_door_is_out_at_once(
-    browser: httpx.Client, rest: httpx.Client
-) -> None:
+def test_user_deleted_through_rest_is_signed_out(browser: httpx.Client, rest: httpx.Client) -> None:
     email = new_address()
     user_id = sign_up(browser, email)["user"]["id"]
     ok(rest.delete("/users", params={"id": f"eq.{user_id}"}))
@@ -333,7 +327,7 @@ def test_a_user_deleted_through_the_door_is_out_at_once(
     assert sign_in(browser, email).status_code == 401
 
 
-def test_a_session_expired_through_the_door_is_out_and_deleted(
+def test_session_expired_through_rest_is_signed_out_and_deleted(
     browser: httpx.Client, rest: httpx.Client
 ) -> None:
     user_id = sign_up(browser, new_address())["user"]["id"]
@@ -350,7 +344,7 @@ def test_a_session_expired_through_the_door_is_out_and_deleted(
     assert rows(rest, "sessions", token=f"eq.{session['token']}") == []
 
 
-def test_a_user_made_through_the_door_signs_in(
+def test_user_created_through_rest_signs_in(
     browser: httpx.Client, other: httpx.Client, rest: httpx.Client
 ) -> None:
     email, password = new_address(), "pässwörd ﬁne Å"  # NFKC changes it
@@ -374,9 +368,7 @@ def test_a_user_made_through_the_door_signs_in(
     assert rows(rest, "users", email=f"eq.{email}", select="name") == [{"name": "Robert"}]
 
 
-def test_a_reset_made_through_the_door_works_once(
-    browser: httpx.Client, rest: httpx.Client
-) -> None:
+def test_reset_created_through_rest_works_once(browser: httpx.Client, rest: httpx.Client) -> None:
     email, token = new_address(), new_token()
     user_id = sign_up(browser, email)["user"]["id"]
     insert(
@@ -395,7 +387,7 @@ def test_a_reset_made_through_the_door_works_once(
 # the page's code
 
 
-def test_the_python_of_the_page_knows_who_is_signed_in(
+def test_python_of_the_page_finds_the_user(
     browser: httpx.Client, better_auth: BetterAuth, rest: httpx.Client
 ) -> None:
     email = new_address()
@@ -423,7 +415,7 @@ def test_the_python_of_the_page_knows_who_is_signed_in(
     assert signed_in(cookie, SECRET, rest) is None
 
 
-async def test_the_statement_of_the_page_is_the_same_look_up(
+async def test_statement_of_the_page_finds_the_user(
     browser: httpx.Client, module_service: Service
 ) -> None:
     answer = sign_up(browser, new_address())
@@ -436,7 +428,7 @@ async def test_the_statement_of_the_page_is_the_same_look_up(
         await connection.close()
 
 
-def test_the_page_names_the_versions_that_are_tested(better_auth: BetterAuth) -> None:
+def test_page_names_the_tested_versions(better_auth: BetterAuth) -> None:
     text = (PACKAGES[better_auth.version] / "package.json").read_text()
     (table,) = re.findall(r"^\| \| tested \|.*?\n\n", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     for package in ("better-auth", "pg", "@better-auth/test-utils"):

@@ -30,6 +30,7 @@ from postgrest import (
 )
 from postgrest.types import CountMethod, ReturnMethod
 
+from app import schema
 from tests.support import Service
 
 ADA, BOB, CYD, DAN, EVE = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 6))
@@ -238,7 +239,7 @@ FILTERS: dict[str, tuple[Callable[[Query], Query], str]] = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_filter(rest: Client, name: str) -> None:
+def test_filter_keeps_matching_rows(rest: Client, name: str) -> None:
     narrow, expected = FILTERS[name]
     assert who(narrow(rest.from_("users").select("email")).order("email").execute()) == expected
 
@@ -248,20 +249,20 @@ def test_filter(rest: Client, name: str) -> None:
 
 def test_star_is_every_column_in_json_types(rest: Client) -> None:
     row = rest.from_("users").select().eq("id", EVE).single().execute().data
-    assert row == PEOPLE[4] | {
+    assert row == dict.fromkeys(schema.users.columns) | PEOPLE[4] | {
         "created_at": "2026-01-05T09:14:00.123+00:00",
         "updated_at": row["updated_at"],
     }
     assert datetime.fromisoformat(row["updated_at"]).tzinfo is not None
 
 
-def test_alias_and_cast(rest: Client) -> None:
+def test_alias_and_cast_shape_the_row(rest: Client) -> None:
     columns = "key:id", "who:name", "checked:email_verified::text"
     answer = rest.from_("users").select(*columns).eq("id", ADA).execute()
     assert answer.data == [{"key": ADA, "who": "Ada Lovelace", "checked": "true"}]
 
 
-def test_order_puts_nulls_where_told(rest: Client) -> None:
+def test_order_puts_nulls_first_or_last(rest: Client) -> None:
     users = rest.from_("users").select("email").is_("email_verified", True)
     by_image = users.order("image", nullsfirst=True).order("email", desc=True)
     assert who(by_image.execute()) == "eve cyd ada"
@@ -270,7 +271,7 @@ def test_order_puts_nulls_where_told(rest: Client) -> None:
     assert who(by_image.execute()) == "dan ada bob cyd eve"
 
 
-def test_nulls_stripped(rest: Client) -> None:
+def test_stripped_rows_have_no_nulls(rest: Client) -> None:
     users = rest.from_("users").select("name,image").in_("id", [BOB, DAN]).order("email")
     assert users.strip_nulls().execute().data == [
         {"name": "Bob Stone"},
@@ -280,7 +281,7 @@ def test_nulls_stripped(rest: Client) -> None:
     assert bob.execute().data == {"name": "Bob Stone"}
 
 
-def test_csv(rest: Client, wire: Wire) -> None:
+def test_csv_holds_the_rows(rest: Client, wire: Wire) -> None:
     users = rest.from_("users").select("name,email_verified,image").in_("id", [ADA, CYD])
     text = users.order("email").csv().execute().data
     assert list(csv.reader(io.StringIO(text))) == [
@@ -294,13 +295,13 @@ def test_csv(rest: Client, wire: Wire) -> None:
 # Singular
 
 
-def test_single(rest: Client, wire: Wire) -> None:
+def test_single_gives_one_object(rest: Client, wire: Wire) -> None:
     answer = rest.from_("users").select("email").eq("id", ADA).single().execute()
     assert answer.data == {"email": "ada@example.com"}
     assert wire.headers["content-type"].startswith("application/vnd.pgrst.object+json")
 
 
-def test_maybe_single(rest: Client) -> None:
+def test_maybe_single_gives_a_row_or_none(rest: Client) -> None:
     users = rest.from_("users").select("email")
     assert users.eq("id", NOBODY).maybe_single().execute() is None
     users = rest.from_("users").select("email")
@@ -311,7 +312,7 @@ def test_maybe_single(rest: Client) -> None:
 
 
 @pytest.mark.parametrize("method", [CountMethod.exact, CountMethod.estimated])
-def test_count_of_a_page(rest: Client, wire: Wire, method: CountMethod) -> None:
+def test_page_has_the_total_count(rest: Client, wire: Wire, method: CountMethod) -> None:
     answer = rest.from_("users").select("email", count=method).order("email").limit(2).execute()
     assert (who(answer), answer.count, wire.status) == ("ada bob", 5, 206)
     assert wire.headers["content-range"] == "0-1/5"
@@ -331,7 +332,7 @@ def test_pages_follow_each_other(rest: Client, wire: Wire) -> None:
     assert wire.headers["content-range"] == "4-4/5"
 
 
-def test_limit_and_offset(rest: Client, wire: Wire) -> None:
+def test_limit_and_offset_select_a_page(rest: Client, wire: Wire) -> None:
     users = rest.from_("users").select("email").order("email")
     assert who(users.offset(3).limit(1).execute()) == "dan"
     assert (wire.status, wire.headers["content-range"]) == (200, "3-3/*")
@@ -350,7 +351,7 @@ def test_head_counts_without_rows(rest: Client, wire: Wire) -> None:
     assert (answer.data, answer.count, wire.status) == ([], 3, 200)
 
 
-def test_range_headers(connect: Connect, rest: Client, wire: Wire) -> None:
+def test_range_header_selects_a_page(connect: Connect, rest: Client, wire: Wire) -> None:
     ranged = connect("all", **{"Range-Unit": "items", "Range": "1-2"})
     users = ranged.from_("users").select("email", count=CountMethod.exact)
     assert who(users.order("email").execute()) == "bob cyd"
@@ -360,7 +361,7 @@ def test_range_headers(connect: Connect, rest: Client, wire: Wire) -> None:
 # Embedding, along the foreign key in both directions
 
 
-def test_embed_to_many(rest: Client) -> None:
+def test_embed_to_many_gives_a_list(rest: Client) -> None:
     users = rest.from_("users").select("email,sessions(ip_address,user_agent)")
     answer = users.lte("email", "bob@example.com").order("email")
     answer = answer.order("ip_address", foreign_table="sessions").execute()
@@ -374,7 +375,7 @@ def test_embed_to_many(rest: Client) -> None:
     ]
 
 
-def test_embed_to_one(rest: Client) -> None:
+def test_embed_to_one_gives_an_object(rest: Client) -> None:
     sessions = rest.from_("sessions").select("ip_address,users(name,email_verified)")
     assert sessions.eq("ip_address", "10.0.0.4").execute().data == [
         {"ip_address": "10.0.0.4", "users": {"name": "Bob Stone", "email_verified": False}}
@@ -384,12 +385,12 @@ def test_embed_to_one(rest: Client) -> None:
 @pytest.mark.parametrize(
     "embed", ["owner:users(name)", "owner:users!sessions_user_id_fkey(name)", "owner:user_id(name)"]
 )
-def test_embed_by_alias_and_hint(rest: Client, embed: str) -> None:
+def test_embed_takes_alias_and_hint(rest: Client, embed: str) -> None:
     session = rest.from_("sessions").select(embed).eq("ip_address", "10.0.0.4").single()
     assert session.execute().data == {"owner": {"name": "Bob Stone"}}
 
 
-def test_embed_there_and_back(rest: Client) -> None:
+def test_embed_nests_there_and_back(rest: Client) -> None:
     session = rest.from_("sessions").select("users(name,sessions(user_agent))")
     session = session.eq("ip_address", "10.0.0.2")
     session = session.order("user_agent", desc=True, foreign_table="users.sessions").single()
@@ -397,7 +398,7 @@ def test_embed_there_and_back(rest: Client) -> None:
     assert session.execute().data == {"users": {"name": "Ada Lovelace", "sessions": agents}}
 
 
-def test_embed_nobody(rest: Client) -> None:
+def test_embed_of_no_rows_is_an_empty_list(rest: Client) -> None:
     user = rest.from_("users").select("name,sessions(id)").eq("id", EVE).single()
     assert user.execute().data == {"name": "Ève 🌍", "sessions": []}
 
@@ -416,34 +417,36 @@ def test_filter_on_a_left_embed_keeps_every_row(rest: Client) -> None:
     assert [len(row["sessions"]) for row in answer.data] == [0, 1, 0, 0, 0]
 
 
-def test_filter_by_the_other_side(rest: Client) -> None:
+def test_filter_on_the_other_side_keeps_matching_rows(rest: Client) -> None:
     sessions = rest.from_("sessions").select("ip_address,users!inner()").order("ip_address")
     answer = sessions.eq("users.email_verified", False).execute()
     assert answer.data == [{"ip_address": "10.0.0.4"}]
 
 
 @pytest.mark.parametrize(("null", "expected"), [(True, "dan eve"), (False, "ada bob cyd")])
-def test_rows_with_or_without_an_embed(rest: Client, null: bool, expected: str) -> None:
+def test_null_filter_on_an_embed_keeps_rows_with_or_without(
+    rest: Client, null: bool, expected: str
+) -> None:
     users = rest.from_("users").select("email,sessions()").order("email")
     answer = (users if null else users.not_).is_("sessions", None).execute()
     assert who(answer) == expected
     assert all(row.keys() == {"email"} for row in answer.data)
 
 
-def test_or_across_an_embed(rest: Client) -> None:
+def test_or_combines_an_embed_and_a_column(rest: Client) -> None:
     users = rest.from_("users").select("email,sessions()").order("email")
     answer = users.or_("sessions.is.null,image.not.is.null").execute()
     assert who(answer) == "ada dan eve"
 
 
-def test_or_inside_an_embed(rest: Client) -> None:
+def test_or_filters_inside_an_embed(rest: Client) -> None:
     user = rest.from_("users").select("sessions(ip_address)").eq("id", ADA)
     user = user.or_("user_agent.eq.Safari/19,ip_address.eq.10.0.0.3", reference_table="sessions")
     answer = user.order("ip_address", foreign_table="sessions").single().execute()
     assert [s["ip_address"] for s in answer.data["sessions"]] == ["10.0.0.2", "10.0.0.3"]
 
 
-def test_page_inside_an_embed(rest: Client) -> None:
+def test_embed_takes_order_limit_and_offset(rest: Client) -> None:
     user = rest.from_("users").select("devices:sessions(ip_address)").eq("id", ADA)
     user = user.order("ip_address", desc=True, foreign_table="devices")
     answer = user.limit(1, foreign_table="devices").single().execute()
@@ -454,7 +457,7 @@ def test_page_inside_an_embed(rest: Client) -> None:
     assert [s["ip_address"] for s in answer.data["sessions"]] == ["10.0.0.2", "10.0.0.3"]
 
 
-def test_embed_twice_by_alias(rest: Client) -> None:
+def test_embed_twice_takes_two_aliases(rest: Client) -> None:
     user = rest.from_("users").select("foxes:sessions(ip_address),others:sessions(ip_address)")
     user = user.eq("id", ADA).order("ip_address", foreign_table="foxes")
     user = user.like("foxes.user_agent", "Firefox/*").not_.like("others.user_agent", "Firefox/*")
@@ -464,19 +467,19 @@ def test_embed_twice_by_alias(rest: Client) -> None:
     }
 
 
-def test_order_by_the_other_side(rest: Client) -> None:
+def test_order_by_the_other_side_sorts_rows(rest: Client) -> None:
     sessions = rest.from_("sessions").select("ip_address,users(email)")
     answer = sessions.order("users(email)", desc=True).order("ip_address").execute()
     assert [row["ip_address"][-1] for row in answer.data] == ["5", "4", "1", "2", "3"]
 
 
-def test_spread_to_one(rest: Client) -> None:
+def test_spread_to_one_gives_columns(rest: Client) -> None:
     session = rest.from_("sessions").select("ip_address,...users(owner:email)")
     answer = session.eq("ip_address", "10.0.0.5").single().execute()
     assert answer.data == {"ip_address": "10.0.0.5", "owner": "cyd@example.org"}
 
 
-def test_spread_to_many(rest: Client) -> None:
+def test_spread_to_many_gives_arrays(rest: Client) -> None:
     user = rest.from_("users").select("name,...sessions(addresses:ip_address)").eq("id", ADA)
     answer = user.order("ip_address", foreign_table="sessions").single().execute()
     assert answer.data["addresses"] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
@@ -501,26 +504,26 @@ def test_insert_takes_python_types(rest: Client, guests: None) -> None:
     assert row == {"id": NOBODY, "created_at": "2026-11-22T04:14:00.123+00:00"}
 
 
-def test_insert_minimal(rest: Client, wire: Wire, guests: None) -> None:
+def test_minimal_insert_returns_no_row(rest: Client, wire: Wire, guests: None) -> None:
     new = {"name": "Ivy", "email": "ivy@guests.example"}
     answer = rest.from_("users").insert(new, returning=ReturnMethod.minimal).execute()
     assert (answer.data, wire.status) == ([], 201)
     assert guest_names(rest) == ["Gil", "Hal", "Ivy"]
 
 
-def test_bulk_insert_with_a_count(rest: Client, wire: Wire, guests: None) -> None:
+def test_bulk_insert_counts_its_rows(rest: Client, wire: Wire, guests: None) -> None:
     new = [{"name": f"Guest {n}", "email": f"{n}@guests.example"} for n in range(50)]
     answer = rest.from_("users").insert(new, count=CountMethod.exact).select("name").execute()
     assert answer.data == [{"name": row["name"]} for row in new]
     assert (answer.count, wire.status) == (50, 201)
 
 
-def test_bulk_insert_of_nothing(rest: Client, wire: Wire) -> None:
+def test_bulk_insert_of_nothing_inserts_nothing(rest: Client, wire: Wire) -> None:
     assert rest.from_("users").insert([]).execute().data == []
     assert wire.status == 201
 
 
-def test_bulk_insert_missing_is_null_or_default(rest: Client, guests: None) -> None:
+def test_bulk_insert_fills_missing_columns_with_null_or_default(rest: Client, guests: None) -> None:
     new = [
         {"name": "Ivy", "email": "ivy@guests.example", "email_verified": True},
         {"name": "Jon", "email": "jon@guests.example"},
@@ -577,7 +580,7 @@ def test_upsert_can_ignore_duplicates(rest: Client, guests: None) -> None:
     assert guest_names(rest) == ["Gil", "Hal", "Ivy"]
 
 
-def test_insert_as_upsert(rest: Client, guests: None) -> None:
+def test_insert_with_upsert_merges(rest: Client, guests: None) -> None:
     rest.from_("users").insert(person(HAL, "Hal II", "hal@guests.example"), upsert=True).execute()
     assert guest_names(rest) == ["Gil", "Hal II"]
 
@@ -585,7 +588,7 @@ def test_insert_as_upsert(rest: Client, guests: None) -> None:
 # Update and delete
 
 
-def test_update_by_filter(rest: Client, wire: Wire, guests: None) -> None:
+def test_update_changes_matching_rows(rest: Client, wire: Wire, guests: None) -> None:
     before = rest.from_("users").select("*").eq("id", GIL).single().execute().data
     answer = rest.from_("users").update({"name": "Gilbert"}).eq("id", GIL).execute()
     (after,) = answer.data
@@ -594,36 +597,36 @@ def test_update_by_filter(rest: Client, wire: Wire, guests: None) -> None:
     assert after["updated_at"] > before["updated_at"]
 
 
-def test_update_several_with_a_count(rest: Client, guests: None) -> None:
+def test_update_counts_its_rows(rest: Client, guests: None) -> None:
     users = rest.from_("users").update({"image": picture("guest")}, count=CountMethod.exact)
     answer = users.like("email", "*@guests.example").is_("image", None).select("image").execute()
     assert (answer.data, answer.count) == ([{"image": picture("guest")}] * 2, 2)
 
 
-def test_update_to_null_and_by_logic(rest: Client, guests: None) -> None:
+def test_update_takes_null_and_logic(rest: Client, guests: None) -> None:
     rest.from_("users").update({"image": "x"}).in_("id", [GIL, HAL]).execute()
     users = rest.from_("users").update({"image": None})
     answer = users.or_("name.eq.Gil,name.eq.Nobody").select("name,image").execute()
     assert answer.data == [{"name": "Gil", "image": None}]
 
 
-def test_update_minimal(rest: Client, wire: Wire, guests: None) -> None:
+def test_minimal_update_returns_no_row(rest: Client, wire: Wire, guests: None) -> None:
     users = rest.from_("users").update({"name": "G"}, returning=ReturnMethod.minimal)
     assert users.eq("id", GIL).execute().data == []
     assert (wire.status, guest_names(rest)) == (204, ["G", "Hal"])
 
 
-def test_update_of_nothing(rest: Client, wire: Wire) -> None:
+def test_empty_update_changes_nothing(rest: Client, wire: Wire) -> None:
     assert rest.from_("users").update({}).eq("id", ADA).execute().data == []
     assert wire.status == 200
 
 
-def test_update_of_nobody(rest: Client, wire: Wire) -> None:
+def test_update_without_matches_changes_nothing(rest: Client, wire: Wire) -> None:
     assert rest.from_("users").update({"name": "x"}).eq("id", NOBODY).execute().data == []
     assert wire.status == 200
 
 
-def test_delete_ends_the_sessions_of_a_user(rest: Client, wire: Wire, guests: None) -> None:
+def test_delete_removes_the_sessions_of_a_user(rest: Client, wire: Wire, guests: None) -> None:
     sessions = rest.from_("sessions").select("id", count=CountMethod.exact).eq("user_id", GIL)
     assert sessions.execute().count == 1
     assert who(rest.from_("users").delete().eq("id", GIL).execute()) == "gil"
@@ -631,7 +634,7 @@ def test_delete_ends_the_sessions_of_a_user(rest: Client, wire: Wire, guests: No
     assert sessions.execute().count == 0
 
 
-def test_delete_with_a_count(rest: Client, wire: Wire, guests: None) -> None:
+def test_delete_counts_its_rows(rest: Client, wire: Wire, guests: None) -> None:
     users = rest.from_("users").delete(count=CountMethod.exact, returning=ReturnMethod.minimal)
     answer = users.like("email", "*@guests.example").gt("email", "h").execute()
     assert (answer.data, answer.count, wire.status) == ([], 1, 204)
@@ -641,7 +644,7 @@ def test_delete_with_a_count(rest: Client, wire: Wire, guests: None) -> None:
 # Preferences that stop a write
 
 
-def test_max_affected(rest: Client, wire: Wire, guests: None) -> None:
+def test_max_affected_limits_a_write(rest: Client, wire: Wire, guests: None) -> None:
     everyone = rest.from_("users").delete().like("email", "*@guests.example").max_affected(1)
     assert (refusal(everyone).code, wire.status) == ("PGRST124", 400)
     assert guest_names(rest) == ["Gil", "Hal"]
@@ -656,7 +659,7 @@ def test_single_write_of_several_rows_is_undone(rest: Client, wire: Wire, guests
     assert guest_names(rest) == ["Gil", "Hal"]
 
 
-def test_rollback(connect: Connect, rest: Client, wire: Wire, guests: None) -> None:
+def test_rollback_undoes_a_write(connect: Connect, rest: Client, wire: Wire, guests: None) -> None:
     trial = connect("all", Prefer="return=representation,tx=rollback")
     assert trial.from_("users").update({"name": "x"}).eq("id", GIL).execute().data[0]["name"] == "x"
     assert "tx=rollback" in wire.headers["preference-applied"]
@@ -800,7 +803,7 @@ ERRORS: dict[str, tuple[Callable[[Client], Query], int, str]] = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_error(rest: Client, wire: Wire, name: str) -> None:
+def test_error_has_code_and_message(rest: Client, wire: Wire, name: str) -> None:
     call, status, code = ERRORS[name]
     error = refusal(call(rest))
     assert (wire.status, error.code) == (status, code)
@@ -844,13 +847,13 @@ FORBIDDEN: dict[str, tuple[str, Callable[[Client], Query]]] = {
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_forbidden(connect: Connect, rest: Client, wire: Wire, name: str) -> None:
+def test_missing_scope_is_forbidden(connect: Connect, rest: Client, wire: Wire, name: str) -> None:
     key, call = FORBIDDEN[name]
     error = refusal(call(connect(key)))
     assert (wire.status, error.code) == (403, "42501")
 
 
-def test_no_key_and_a_wrong_key(connect: Connect, rest: Client, wire: Wire) -> None:
+def test_missing_and_wrong_key_are_unauthorized(connect: Connect, rest: Client, wire: Wire) -> None:
     error = refusal(connect(None).from_("users").select("id"))
     assert (wire.status, error.code) == (401, "PGRST302")
     assert wire.headers["www-authenticate"].startswith("Bearer")
@@ -858,7 +861,9 @@ def test_no_key_and_a_wrong_key(connect: Connect, rest: Client, wire: Wire) -> N
     assert (wire.status, error.code) == (401, "PGRST301")
 
 
-def test_apikey_header(connect: Connect, module_service: Service, rest: Client) -> None:
+def test_apikey_header_authenticates(
+    connect: Connect, module_service: Service, rest: Client
+) -> None:
     by_header = connect(None, apikey=module_service.keys["reader"])
     assert who(by_header.from_("users").select("email").eq("id", ADA).execute()) == "ada"
 
@@ -873,20 +878,22 @@ def test_star_leaves_secrets_out(connect: Connect, rest: Client) -> None:
     assert full == row | {"token": DEVICES[3]["token"]}
 
 
-def test_backend_makes_a_session_it_cannot_read(connect: Connect, guests: None) -> None:
+def test_backend_creates_a_session_it_cannot_read(connect: Connect, guests: None) -> None:
     new = {"user_id": HAL, "expires_at": "2100-01-01T00:00:00Z"}
     (row,) = connect("backend").from_("sessions").insert(new).execute().data
     assert row["user_id"] == HAL
     assert "token" not in row
 
 
-def test_refusal_does_not_tell_a_secret(connect: Connect, rest: Client, wire: Wire) -> None:
+def test_refusal_holds_no_secret(connect: Connect, rest: Client, wire: Wire) -> None:
     sessions = connect("backend").from_("sessions").update({"expires_at": "1999-01-01T00:00:00Z"})
     assert refusal(sessions.eq("user_id", BOB)).code == "23514"  # PostgreSQL's detail is the row
     assert DEVICES[3]["token"] not in wire.answers[-1].text
 
 
-def test_writer_writes_unseen(connect: Connect, rest: Client, wire: Wire, guests: None) -> None:
+def test_writer_writes_without_reading(
+    connect: Connect, rest: Client, wire: Wire, guests: None
+) -> None:
     new = {"name": "Ivy", "email": "ivy@guests.example"}
     connect("writer").from_("users").insert(new, returning=ReturnMethod.minimal).execute()
     assert (wire.status, guest_names(rest)) == (201, ["Gil", "Hal", "Ivy"])
@@ -895,7 +902,7 @@ def test_writer_writes_unseen(connect: Connect, rest: Client, wire: Wire, guests
 # The other client of the package, on the same wire
 
 
-async def test_async_client(module_service: Service, rest: Client) -> None:
+async def test_async_client_reads_rows(module_service: Service, rest: Client) -> None:
     async with AsyncPostgrestClient(module_service.rest) as client:
         client.auth(module_service.keys["reader"])
         users = client.from_("users").select("email", count=CountMethod.exact).order("email")
@@ -906,7 +913,7 @@ async def test_async_client(module_service: Service, rest: Client) -> None:
 # Last: how much of the client this was
 
 
-def test_the_script_makes_at_least_40_calls(
+def test_client_scripts_make_at_least_40_calls(
     wire: Wire, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if sum(item.path == request.path for item in request.session.items) < 40:

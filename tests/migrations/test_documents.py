@@ -1,6 +1,7 @@
 """The generated and the hand-written pages about the schema are what the database and code say."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,8 +51,10 @@ def test_every_object_has_a_comment(objects: list[SchemaObject]) -> None:
 def test_every_way_back_is_documented() -> None:
     text = PAGE.with_name("MIGRATIONS.md").read_text()
     for migration in files.load():
-        assert f"| `{migration.name.removesuffix('.sql')}` |" in text, (
-            f"what is lost by taking {migration.name} back?"
+        in_page = f"| `{migration.name.removesuffix('.sql')}` |" in text
+        down = migration.content.partition(b"-- migrate:down")[2]
+        assert in_page or re.search(rb"^-- Lost: \S", down, re.MULTILINE), (
+            f"what is lost by rolling {migration.name} back?"
         )
 
 

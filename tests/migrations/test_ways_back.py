@@ -18,8 +18,10 @@ TABLES = """
 """
 COLUMNS = """
     SELECT a.attname, format_type(a.atttypid, NULL), a.attnotnull AND NOT a.atthasdef,
-           (SELECT confrelid::regclass::text FROM pg_constraint
-            WHERE contype = 'f' AND conrelid = a.attrelid AND conkey = ARRAY[a.attnum])
+           (SELECT format('(SELECT %I FROM %s ORDER BY 1 LIMIT 1)', k.attname, k.attrelid::regclass)
+            FROM pg_constraint c
+            JOIN pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = c.confkey[1]
+            WHERE c.contype = 'f' AND c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum])
     FROM pg_attribute a
     WHERE a.attrelid = to_regclass('{}') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
@@ -29,8 +31,12 @@ SAMPLES = {
     "timestamp with time zone": "now() + interval '7 days'",
     "boolean": "true",
     "uuid": "gen_random_uuid()",
-    "integer": "1",
-    "bigint": "1",
+    "integer": "(random() * 1000000000)::integer",
+    "bigint": "(random() * 1000000000)::bigint",
+    "numeric": "random()",
+    "date": "current_date",
+    "jsonb": "'{}'",
+    "text[]": "'{}'",
 }
 
 
@@ -44,8 +50,8 @@ def fill(postgres: Server, database: str) -> dict[str, list[str]]:
     for table in postgres.sql(TABLES, database).split():
         found = columns(postgres, database, table)
         row = {
-            name: f"(SELECT min(id::text)::uuid FROM {target})" if target else SAMPLES[type_]
-            for name, type_, required, target in found
+            name: referenced or SAMPLES[type_]
+            for name, type_, required, referenced in found
             if required == "t"
         }
         if "email" in row:

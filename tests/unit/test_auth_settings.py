@@ -7,6 +7,7 @@ import pytest
 
 from app.errors import SettingsError
 from app.settings import AuthSettings, MailSettings
+from tests.support import setting_samples
 
 SECRET = "hunter2-" * 4
 BASE = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": "https://app.example.com"}
@@ -28,6 +29,7 @@ def refused(**environment: str) -> str:
 
 
 GOOD = [
+    *setting_samples(AuthSettings),
     ("GATEPOST_TRUSTED_ORIGINS", "https://a.example, *.b.example,myapp://", "trusted_origins",
      ("https://a.example", "*.b.example", "myapp://")),
     ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1", "trusted_proxies",
@@ -57,12 +59,12 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
-def test_each_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+def test_good_value_is_read(name: str, text: str, field: str, value: object) -> None:
     assert getattr(read(**{name: text}), field) == value
     assert getattr(read(), field) != value
 
 
-def test_the_table_above_has_every_field() -> None:
+def test_good_values_cover_every_field() -> None:
     covered = {field for _, _, field, _ in GOOD} | {"secrets", "base_url"}
     assert covered == {field.name for field in fields(AuthSettings)}
 
@@ -74,7 +76,7 @@ def test_auth_api_is_off_without_secret_and_base_url() -> None:
             AuthSettings.from_environment({k: v for k, v in BASE.items() if k != name})
 
 
-def test_secrets_rotate_and_are_never_shown() -> None:
+def test_secrets_rotate_and_are_not_in_the_repr() -> None:
     found = read(GATEPOST_SECRET=f"{SECRET},{SECRET}x")
     assert found.secrets == (SECRET, f"{SECRET}x")
     assert "hunter2" not in repr(found)
@@ -116,9 +118,9 @@ def test_cookies_are_secure_by_default_with_https() -> None:
         ("MAIL_FROM", "a@example.com\nBcc: b@example.com"),
     ],
 )
-def test_a_bad_value_is_refused_by_name(name: str, text: str) -> None:
+def test_bad_value_is_refused_by_name(name: str, text: str) -> None:
     assert refused(**{name: text}).startswith(name)
 
 
-def test_a_mail_server_needs_a_sender() -> None:
+def test_mail_server_without_a_sender_is_refused() -> None:
     assert refused(MAIL_URL="smtp://mail.example").startswith("MAIL_FROM is not set")

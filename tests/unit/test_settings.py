@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import SettingsError
 from app.settings import SCOPES, ServiceKey, Settings
+from tests.support import setting_samples
 
 URL = "postgres://gatepost:hunter2@db.example.com/gatepost"
 DIGEST = "0123456789abcdef" * 4
@@ -23,7 +24,7 @@ def refused(**environment: str) -> str:
     return str(raised.value)
 
 
-def test_defaults() -> None:
+def test_unset_settings_have_their_defaults() -> None:
     assert read() == Settings(
         database_url=URL,
         database_direct_url=URL,
@@ -41,6 +42,7 @@ def test_defaults() -> None:
 
 
 GOOD = [
+    *setting_samples(Settings),
     ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
     ("HOST", "::1", "host", "::1"),
     ("PORT", "1", "port", 1),
@@ -57,11 +59,11 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
-def test_each_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+def test_good_value_is_read(name: str, text: str, field: str, value: object) -> None:
     assert getattr(read(**{name: text}), field) == (text if value is None else value)
 
 
-def test_the_table_above_has_every_field() -> None:
+def test_good_values_cover_every_field() -> None:
     covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys", "auth"}
     assert covered == {field.name for field in fields(Settings)}
 
@@ -74,13 +76,13 @@ SECONDS = ["GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUE
 @pytest.mark.parametrize(
     "text", ["0", "-1", "1.5", "1e3", "x", " 1", "1\n", "٣", "0x10", "1_0", "9" * 11, "9" * 400]
 )
-def test_bad_whole_numbers_are_refused(name: str, text: str) -> None:
+def test_bad_whole_number_is_refused(name: str, text: str) -> None:
     message = refused(**{name: text})
     assert message.startswith(f"{name} must be a whole number from 1 to ")
 
 
 @pytest.mark.parametrize("text", ["-1", "0.5", "hourly", "34560001"])
-def test_a_bad_interval_is_refused(text: str) -> None:
+def test_bad_interval_is_refused(text: str) -> None:
     message = refused(GATEPOST_PURGE_EVERY=text)
     assert message == "GATEPOST_PURGE_EVERY must be a whole number from 0 to 34560000"
 
@@ -89,17 +91,17 @@ def test_a_bad_interval_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["0", "0.0", "-1", "x", "nan", "inf", "1e3", "1.", ".5", " 1", "1\n", "٣", "9" * 400]
 )
-def test_bad_durations_are_refused(name: str, text: str) -> None:
+def test_bad_duration_is_refused(name: str, text: str) -> None:
     assert refused(**{name: text}) == f"{name} must be a number of seconds above 0"
 
 
 @pytest.mark.parametrize("name", [*WHOLE, *SECONDS, "HOST", "DATABASE_DIRECT_URL"])
-def test_an_empty_setting_is_the_default(name: str) -> None:
+def test_empty_setting_is_the_default(name: str) -> None:
     assert read(**{name: ""}) == read()
 
 
 @pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": ""}])
-def test_the_database_must_be_named(environment: dict[str, str]) -> None:
+def test_missing_database_url_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"^DATABASE_URL is not set: .*make serve"):
         Settings.from_environment(environment)
 
@@ -117,7 +119,7 @@ def test_the_database_must_be_named(environment: dict[str, str]) -> None:
         ),
     ],
 )
-def test_bad_addresses_are_refused(name: str, url: str) -> None:
+def test_bad_address_is_refused(name: str, url: str) -> None:
     message = refused(**{name: url})
     assert message.startswith(f"{name} is not a PostgreSQL address")
     assert "hunter2" not in message
@@ -131,7 +133,7 @@ def test_bad_addresses_are_refused(name: str, url: str) -> None:
         "postgresql://u:p%40ss@[::1]:5432/db",
     ],
 )
-def test_several_hosts_sockets_and_ipv6_are_addresses(url: str) -> None:
+def test_several_hosts_sockets_and_ipv6_are_accepted(url: str) -> None:
     assert read(DATABASE_URL=url).database_url == url
 
 
@@ -141,7 +143,7 @@ def test_service_is_behind_pooler_when_direct_url_differs() -> None:
     assert read(DATABASE_DIRECT_URL="postgres://direct/db").behind_pooler
 
 
-def test_service_keys() -> None:
+def test_service_keys_are_read() -> None:
     keys = f"a:{DIGEST}:read, b-2.x_:{DIGEST.upper()}:write+secrets+read ,,"
     assert read(GATEPOST_SERVICE_KEYS=keys).service_keys == (
         ServiceKey("a", DIGEST, frozenset({"read"})),
@@ -166,24 +168,24 @@ def test_service_keys() -> None:
         f"a:{DIGEST};read",
     ],
 )
-def test_bad_service_keys_are_refused_by_position(entry: str) -> None:
+def test_bad_service_key_is_refused_by_position(entry: str) -> None:
     message = refused(GATEPOST_SERVICE_KEYS=f"first:{DIGEST}:read,{entry}")
     assert message == "GATEPOST_SERVICE_KEYS: entry 2 is not name:sha256-hex:scope+scope"
 
 
 @pytest.mark.parametrize("scopes", ["admin", "read+admin", "read+", "+read", "read++write"])
-def test_unknown_scopes_are_refused_by_the_keys_name(scopes: str) -> None:
+def test_unknown_scope_is_refused_by_the_name_of_its_key(scopes: str) -> None:
     message = refused(GATEPOST_SERVICE_KEYS=f"shop:{DIGEST}:{scopes}")
     assert message.startswith("GATEPOST_SERVICE_KEYS: key shop has an unknown scope")
     assert DIGEST not in message
 
 
-def test_two_keys_of_one_name_are_refused() -> None:
+def test_two_keys_with_one_name_are_refused() -> None:
     entry = f"billing:{DIGEST}:read"
     assert "billing" in refused(GATEPOST_SERVICE_KEYS=f"{entry},{entry}")
 
 
-def test_nothing_secret_is_in_the_repr() -> None:
+def test_repr_holds_no_secret() -> None:
     settings = read(
         DATABASE_DIRECT_URL="postgres://u:hunter3@h/db",
         GATEPOST_SERVICE_KEYS=f"shop:{DIGEST}:read",
@@ -197,9 +199,7 @@ def test_nothing_secret_is_in_the_repr() -> None:
     name=st.sampled_from(["DATABASE_URL", "DATABASE_DIRECT_URL", "HOST", *WHOLE, *SECONDS]),
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
 )
-def test_any_text_is_read_or_refused_in_one_line_that_names_the_setting(
-    name: str, text: str
-) -> None:
+def test_any_text_is_read_or_refused_by_the_name_of_its_setting(name: str, text: str) -> None:
     try:
         read(**{name: f"{text}hunter2"})
         message = name

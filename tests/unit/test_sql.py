@@ -75,7 +75,7 @@ def text(query: Any) -> str:
 # --- parameters -----------------------------------------------------------------------------------
 
 
-def test_parameters_are_numbered_by_first_appearance_in_the_text() -> None:
+def test_parameters_are_numbered_by_first_appearance() -> None:
     # WHERE is built before SELECT's expression and LIMIT, but stands after it in the text.
     made = statement(
         "page",
@@ -99,7 +99,7 @@ def test_parameters_are_numbered_by_first_appearance_in_the_text() -> None:
     )
 
 
-def test_a_parameter_used_again_keeps_its_number() -> None:
+def test_repeated_parameter_keeps_its_number() -> None:
     made = statement(
         "twice",
         Query.from_(users)
@@ -112,7 +112,7 @@ def test_a_parameter_used_again_keeps_its_number() -> None:
     assert made.parameters == (("name", "text"), ("id", "uuid"))
 
 
-def test_ten_and_more_parameters_do_not_run_into_each_other() -> None:
+def test_parameters_past_nine_stay_apart() -> None:
     query = Query.from_(users).select(users.id)
     for number in range(1, 13):
         query = query.where(users.name != Parameter(f"p{number}", "text"))
@@ -121,7 +121,7 @@ def test_ten_and_more_parameters_do_not_run_into_each_other() -> None:
     assert made.parameters == tuple((f"p{number}", "text") for number in range(1, 13))
 
 
-def test_arguments_keep_their_python_types_and_identity() -> None:
+def test_arguments_keep_their_types_and_identity() -> None:
     made = statement(
         "insert",
         Query.into(sessions)
@@ -153,19 +153,19 @@ def test_arguments_keep_their_python_types_and_identity() -> None:
     ]
 
 
-def test_a_missing_argument_is_an_error() -> None:
+def test_missing_argument_is_an_error() -> None:
     made = statement("one", Query.from_(users).select(users.id).where(users.id == ID))
     with pytest.raises(KeyError):
         made.arguments({})
 
 
-def test_one_parameter_cannot_have_two_types() -> None:
+def test_parameter_of_two_types_is_refused() -> None:
     query = Query.from_(users).select(users.id).where(users.id == ID)
     with pytest.raises(InlinedValueError, match="two types"):
         statement("clash", query.where(users.name == Parameter("id", "text")))
 
 
-def test_the_same_tree_renders_to_the_same_statement() -> None:
+def test_equal_trees_render_equally() -> None:
     def build() -> Statement:
         return statement("same", Query.from_(users).select(users.id).where(users.id == ID))
 
@@ -173,14 +173,14 @@ def test_the_same_tree_renders_to_the_same_statement() -> None:
     assert hash(build()) == hash(build())
 
 
-def test_the_name_of_the_statement_stands_in_the_text() -> None:
+def test_statement_text_begins_with_its_name() -> None:
     made = statement("users_by_id", Query.from_(users).select(users.id))
     assert made.name == "users_by_id"
     assert made.text == '/* gatepost:users_by_id */ SELECT "id" FROM "users"'
     assert made.parameters == ()
 
 
-def test_the_plan_of_a_statement_takes_its_parameters() -> None:
+def test_explained_statement_takes_its_parameters() -> None:
     made = statement("one", Query.from_(users).select(users.id).where(users.id == ID))
     plan = explained(made)
     assert plan.text == f"EXPLAIN (FORMAT JSON) {made.text}"
@@ -188,7 +188,7 @@ def test_the_plan_of_a_statement_takes_its_parameters() -> None:
     assert plan.name != made.name
 
 
-def test_naming_a_query_leaves_it_as_it_was() -> None:
+def test_named_query_is_unchanged() -> None:
     query = ids()
     assert named(query, "x").alias == "x"
     assert query.alias is None
@@ -293,7 +293,7 @@ ALLOWED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", ALLOWED)
-def test_what_may_be_built(case: str) -> None:
+def test_supported_query_is_rendered(case: str) -> None:
     query, expected = ALLOWED[case]
     assert text(query) == f"/* gatepost:t */ {expected}"
 
@@ -433,7 +433,7 @@ POSITIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_a_constant_is_refused_wherever_it_stands(position: str) -> None:
+def test_constant_is_refused_in_every_position(position: str) -> None:
     for value in CONSTANTS:
         with pytest.raises(InlinedValueError):
             text(POSITIONS[position](value))
@@ -449,7 +449,7 @@ BINDABLE = (
 
 
 @pytest.mark.parametrize("position", BINDABLE)
-def test_a_parameter_is_taken_where_a_constant_is_refused(position: str) -> None:
+def test_parameter_is_accepted_in_every_position(position: str) -> None:
     assert "$" in text(POSITIONS[position](Parameter("v", "text")))
 
 
@@ -504,7 +504,7 @@ TERMS: dict[str, Callable[[], Any]] = {
 }
 
 
-def test_case_and_exists_take_parameters() -> None:
+def test_case_and_exists_accept_parameters() -> None:
     name = Case().when(users.id == ID, NAME).else_(users.name)
     query = Query.from_(users).select(name).where(ExistsCriterion(ids().where(users.id == ID)))
     rendered = text(query)
@@ -514,7 +514,7 @@ def test_case_and_exists_take_parameters() -> None:
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_a_term_that_may_hold_a_value_is_refused(term: str) -> None:
+def test_term_that_may_hold_a_value_is_refused(term: str) -> None:
     made = TERMS[term]()
     for query in (
         Query.from_(users).select(Expression("{}", made)),
@@ -565,12 +565,12 @@ STATEMENTS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("case", STATEMENTS)
-def test_a_statement_that_may_hold_a_value_is_refused(case: str) -> None:
+def test_statement_that_may_hold_a_value_is_refused(case: str) -> None:
     with pytest.raises(InlinedValueError):
         text(STATEMENTS[case]())
 
 
-def test_the_error_says_what_was_found_and_not_the_whole_tree() -> None:
+def test_error_names_the_term_without_the_tree() -> None:
     with pytest.raises(InlinedValueError) as caught:
         text(ids().where(users.name == MARKER * 1000))
     assert "ValueWrapper" in str(caught.value)
@@ -578,7 +578,7 @@ def test_the_error_says_what_was_found_and_not_the_whole_tree() -> None:
 
 
 @pytest.mark.parametrize("name", ["Id", "user id", "", "a\x00b", "é"])
-def test_a_parameter_has_a_plain_name(name: str) -> None:
+def test_parameter_with_a_malformed_name_is_refused(name: str) -> None:
     with pytest.raises((InlinedValueError, ValueError)):
         text(Query.from_(users).select(users.id).where(users.id == Parameter(name, "uuid")))
 
@@ -658,7 +658,7 @@ def test_braces_in_a_name_are_not_a_template() -> None:
 
 
 @pytest.mark.parametrize("name", [NASTY, "w AS (SELECT 1) --", "W", "two words", ""])
-def test_a_common_table_expression_has_a_plain_name(name: str) -> None:
+def test_common_table_expression_with_a_malformed_name_is_refused(name: str) -> None:
     # PyPika writes it without quotes
     for query in (
         Query.with_(ids(), name).from_(AliasedQuery("w")).select(Field("id")),
@@ -669,6 +669,6 @@ def test_a_common_table_expression_has_a_plain_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["\x00id\x00", "\x00other\x00"])
-def test_a_name_cannot_pass_for_a_parameter(name: str) -> None:
+def test_name_like_a_parameter_is_refused(name: str) -> None:
     with pytest.raises((InlinedValueError, ValueError)):
         text(Query.from_(users).select(users.id.as_(name)).where(users.id == ID))

@@ -67,12 +67,12 @@ DAY = date(2026, 11, 22)
         ("text[]", '{"{}",x}', ["{}", "x"]),
     ],
 )
-def test_text_of_the_type_is_taken(type_: ColumnType, text: str, value: Any) -> None:
+def test_text_of_the_type_is_accepted(type_: ColumnType, text: str, value: Any) -> None:
     assert FROM_TEXT[type_](text) == value
     assert type(FROM_TEXT[type_](text)) is type(value)
 
 
-def test_numeric_nan_is_taken() -> None:
+def test_numeric_nan_is_accepted() -> None:
     assert FROM_TEXT["numeric"]("NaN").is_nan()
 
 
@@ -137,7 +137,7 @@ def test_numeric_nan_is_taken() -> None:
         ("text[]", "{a}b}"),
     ],
 )
-def test_text_of_no_value_is_refused(type_: ColumnType, text: str) -> None:
+def test_text_of_another_type_is_refused(type_: ColumnType, text: str) -> None:
     with pytest.raises(RestError) as refused:
         FROM_TEXT[type_](text)
     assert (refused.value.status, refused.value.code) == (400, "22P02")
@@ -198,7 +198,7 @@ def test_nul_is_refused_as_text(type_: ColumnType, text: str) -> None:
         ("text[]", '"{a,NULL}"', ["a", None]),
     ],
 )
-def test_json_value_is_taken(type_: ColumnType, json: str, expected: Any) -> None:
+def test_json_value_is_accepted(type_: ColumnType, json: str, expected: Any) -> None:
     value = FROM_JSON[type_](msgspec.Raw(json.encode()))
     assert str(value) == expected if expected == "NaN" else value == expected
 

@@ -23,7 +23,7 @@ DEFERRED = Setup(
 
 
 @ON_ONE_POSTGRES
-def test_the_script(
+def test_client_script_passes(
     postgres: Server, template: str, node: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setups = {"plain": SETUPS["plain"], "strict": SETUPS["strict"], "deferred": DEFERRED}

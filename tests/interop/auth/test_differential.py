@@ -75,7 +75,9 @@ def pair(
     indirect=["pair"],
     scope="module",
 )
-def test_they_answer_alike(pair: Pair, scenario: Scenario, postgres: Server) -> None:
+def test_both_servers_give_the_same_responses(
+    pair: Pair, scenario: Scenario, postgres: Server
+) -> None:
     visitors = [
         Visitor(server, postgres, scenario.name, pair.setup.base_url)
         for server in (pair.reference, pair.other)
@@ -115,11 +117,11 @@ def test_they_answer_alike(pair: Pair, scenario: Scenario, postgres: Server) -> 
         pytest.fail(f"{len(found)} differences\n" + "\n".join(found), pytrace=False)
 
 
-def test_what_is_tolerated_is_asked() -> None:
+def test_every_tolerated_difference_has_a_scenario() -> None:
     assert set(TOLERATED) <= {scenario.name for scenario in SCENARIOS}
 
 
-def test_the_requests_are_many(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scenarios_send_many_requests(capsys: pytest.CaptureFixture[str]) -> None:
     if len(RAN) < len(SCENARIOS):
         pytest.skip("not every scenario ran")
     with capsys.disabled():

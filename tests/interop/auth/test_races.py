@@ -113,7 +113,7 @@ async def race(servers: tuple[str, tuple[Running, ...]]) -> AsyncIterator[Race]:
         yield Race(tuple(clients), db, running)
 
 
-async def test_a_refresh_brings_back_nothing_that_was_revoked(race: Race) -> None:
+async def test_refresh_does_not_restore_a_revoked_session(race: Race) -> None:
     """1,000 times a session is refreshed at one process and revoked at the other."""
     user, cookie = await race.user("revoker")
     outcomes = Counter[str]()
@@ -143,7 +143,7 @@ async def test_a_refresh_brings_back_nothing_that_was_revoked(race: Race) -> Non
     assert outcomes["refreshed before"] < 1000
 
 
-async def test_a_hundred_refreshes_write_once(race: Race) -> None:
+async def test_concurrent_refreshes_write_once(race: Race) -> None:
     user, _ = await race.user("refresher")
     await race.db.execute(
         "CREATE TABLE writes (token text);"
@@ -165,7 +165,7 @@ async def test_a_hundred_refreshes_write_once(race: Race) -> None:
         await race.db.execute("DROP TABLE writes; DROP FUNCTION note_write CASCADE")
 
 
-async def test_one_of_fifty_resets_wins(race: Race) -> None:
+async def test_concurrent_resets_succeed_once(race: Race) -> None:
     user, _ = await race.user("resetter")
     token = "".join(secrets.choice(string.ascii_letters) for _ in range(24))
     await race.db.execute(
@@ -194,7 +194,7 @@ async def test_one_of_fifty_resets_wins(race: Race) -> None:
     assert [login.status_code for login in logins] == [200, 401, 401]
 
 
-async def test_a_hundred_sign_ups_make_one_user(race: Race) -> None:
+async def test_concurrent_sign_up_creates_one_user(race: Race) -> None:
     letters = [
         f"{''.join(spelled)}@example.com"
         for spelled in product(*zip("single", "SINGLE", strict=True))
@@ -217,7 +217,7 @@ async def test_a_hundred_sign_ups_make_one_user(race: Race) -> None:
 
 
 @pytest.mark.parametrize("servers", [LIMITED], indirect=True, ids=["limited"])
-async def test_a_limit_holds_across_processes(race: Race) -> None:
+async def test_rate_limit_holds_across_processes(race: Race) -> None:
     """Better Auth's own rule lets three of these through in ten seconds, however many come."""
     answers = await race.all(*[("POST", "/sign-in/email", None, {})] * 50)
     assert Counter(answer.status_code for answer in answers) == {400: 3, 429: 47}

@@ -83,7 +83,7 @@ def both(
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_session(both: Both) -> None:
+def test_session_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     one, other = both.at_both("/get-session", ada.cookie)
     assert one == other
@@ -99,7 +99,7 @@ def test_a_session(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_session_that_is_forgotten(both: Both) -> None:
+def test_session_that_is_not_remembered_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada", rememberMe=False)
     answer = both.there.post(200, "/update-user", {"name": "Ada L."}, ada.cookie)
     assert answer.cookie == ada.cookie
@@ -108,7 +108,7 @@ def test_a_session_that_is_forgotten(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_password(both: Both) -> None:
+def test_password_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada", password="pässwörd ﬁ 😀")
     login = {"email": ada.email, "password": "pässwörd fi 😀"}
     session = both.there.post(200, "/sign-in/email", login)
@@ -123,7 +123,7 @@ def test_a_password(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_reset(both: Both) -> None:
+def test_password_reset_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     both.here.post(200, "/request-password-reset", {"email": ada.email, "redirectTo": "/new"})
     mail = both.here.mail(ada)
@@ -138,7 +138,7 @@ def test_a_reset(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_verification(both: Both) -> None:
+def test_email_verification_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     both.here.post(200, "/send-verification-email", {"email": ada.email}, ada.cookie)
     both.there.get(200, f"/verify-email?token={both.here.mail(ada)['token']}")
@@ -149,7 +149,7 @@ def test_a_verification(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_change_of_address(both: Both) -> None:
+def test_change_of_email_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     new = both.here.address("new")
     both.here.post(200, "/change-email", {"newEmail": new}, ada.cookie)
@@ -162,7 +162,7 @@ def test_a_change_of_address(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_deletion(both: Both) -> None:
+def test_deletion_of_a_user_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     both.here.post(200, "/delete-user", {"callbackURL": "/bye"}, ada.cookie)
     path = both.here.mail(ada)["url"].partition("/api/auth")[2]
@@ -173,7 +173,7 @@ def test_a_deletion(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_revocation(both: Both) -> None:
+def test_revocation_is_shared(both: Both) -> None:
     here, there = both.here, both.there
     ada = here.sign_up("ada")
     second, third, fourth = (at.sign_in(ada) for at in (here, there, here))
@@ -190,7 +190,7 @@ def test_revocation(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_a_refresh(both: Both) -> None:
+def test_refresh_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
     due = both.here.session(ada, created="-48 h", expires="120 h")
     refreshed = both.here.get(200, "/get-session", due.cookie)
@@ -202,7 +202,7 @@ def test_a_refresh(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_an_end(both: Both) -> None:
+def test_expired_session_is_refused_by_both(both: Both) -> None:
     ada = both.here.sign_up("ada")
     over = both.here.session(ada, created="-200 h", expires="-1 h")
     assert both.at_both("/get-session", over.cookie) == [None, None]
@@ -211,7 +211,9 @@ def test_an_end(both: Both) -> None:
 
 @ON_ONE_POSTGRES
 @BOTH_WAYS
-def test_rate_limits(way: str, postgres: Server, template: str, node: Path, tmp_path: Path) -> None:
+def test_rate_limits_are_shared(
+    way: str, postgres: Server, template: str, node: Path, tmp_path: Path
+) -> None:
     with (
         postgres.database(template) as database,
         better_auth(LIMITED, postgres, database, tmp_path, node) as one,

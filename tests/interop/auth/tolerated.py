@@ -10,7 +10,7 @@ _DOTTED = "A token may hold dots, as in a cookie: the signature is behind the la
 _SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not below /path."
 _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
-_OUTSIDE = "What is outside of /api/auth is answered by Gatepost and not by the auth door."
+_OUTSIDE = "A path outside of /api/auth is not one of the auth API: Gatepost answers it itself."
 _OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
 

@@ -1,4 +1,4 @@
-// The official client (better-auth/client), unchanged, on the auth door.
+// The official client (better-auth/client), unchanged, against the auth API.
 //
 // A browser is a client whose fetch keeps cookies and sends Origin, as a browser's does; a device
 // is one that has only the bearer token. ../test_client.py starts the services this is given by its

@@ -1,4 +1,4 @@
-// A real Better Auth server on Gatepost's tables: what Gatepost's auth door is compared with.
+// A real Better Auth server on Gatepost's tables: what Gatepost's auth API is compared with.
 //
 // DATABASE_URL is its database, PORT a port of 127.0.0.1, SECRET its secret, MAIL_FILE where mails
 // go, one JSON object a line. MAILS lists the mails it can send and OPTIONS is a JSON object of
