@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 from prometheus_client import Histogram
 
+from app.deadline import Deadline
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,
@@ -74,9 +75,6 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Any = None
-        # as many as the pool has connections: who gets past it does not wait for one, so that a
-        # timer is needed only by those who have to wait
-        self._free = asyncio.Semaphore(settings.pool_size)
 
     async def open(self) -> None:
         """Make the pool. It connects on first use, so a service can start before its database."""
@@ -171,34 +169,28 @@ class Database:
         pool = self._pool
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
-        await self._wait_for_connection()
+        connection = await self._acquire(pool)
         try:
-            try:
-                connection = await pool.acquire()
-            except (*_DRIVER_ERRORS, ValueError) as error:
-                raise _connect_error(error) from None
-            try:
-                result = await work(connection)
-            except BaseException:
-                # what the server is told here (a cancellation) has a deadline as well; a connection
-                # that misses it is terminated by the pool
-                with suppress(*_DRIVER_ERRORS):
-                    await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
-                raise
-            await pool.release(connection)
-            return result
-        finally:
-            self._free.release()
+            result = await work(connection)
+        except BaseException:
+            # what the server is told here (a cancellation) has a deadline as well; a connection
+            # that misses it is terminated by the pool
+            with suppress(*_DRIVER_ERRORS):
+                await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+            raise
+        await pool.release(connection)
+        return result
 
-    async def _wait_for_connection(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+    async def _acquire(self, pool: Any) -> Any:
         try:
-            async with asyncio.timeout(self._settings.acquire_timeout):
-                await self._free.acquire()
+            with Deadline(self._settings.acquire_timeout):
+                return await pool.acquire()
         except TimeoutError:
-            raise PoolExhaustedError("every connection is in use") from None
+            if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
+                raise PoolExhaustedError("every connection is in use") from None
+            raise DatabaseUnavailableError("the database did not answer") from None
+        except (*_DRIVER_ERRORS, ValueError) as error:
+            raise _connect_error(error) from None
 
 
 class Transaction:

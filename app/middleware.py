@@ -5,7 +5,6 @@ throughput. One middleware, because each part needs what the others know: the st
 time.
 """
 
-import asyncio
 import re
 from random import getrandbits
 from time import perf_counter, time
@@ -14,6 +13,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.deadline import Deadline
 from app.errors import RequestTooLargeError
 from app.responses import RETRY_AFTER, error_response
 from app.telemetry import FinishedRequest, Telemetry
@@ -53,15 +53,12 @@ class RequestMiddleware:
                 message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
             await send(message)
 
-        # what asyncio.timeout does, without its context manager: a tenth of a quick request
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        deadline = loop.call_later(self.timeout, task.cancel) if task else None
         try:
-            await self.app(scope, self._limited(scope, receive), send_with_id)
-        except asyncio.CancelledError:
-            if deadline is None or task is None or loop.time() < deadline.when() or status:
+            with Deadline(self.timeout):
+                await self.app(scope, self._limited(scope, receive), send_with_id)
+        except TimeoutError:
+            if status:  # the response has begun
                 raise
-            task.uncancel()
             message = f"No answer within {self.timeout:g} s"
             response = error_response(503, "503", message, headers=RETRY_AFTER)
             await response(scope, receive, send_with_id)
@@ -71,8 +68,6 @@ class RequestMiddleware:
             status = status or 500  # of the response that Starlette makes of it
             raise
         finally:
-            if deadline is not None:
-                deadline.cancel()
             seconds, key = perf_counter() - started, state.get("key_name")
             self.telemetry.add(
                 FinishedRequest(time(), seconds, request_id, method, path, status, key)
