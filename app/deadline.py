@@ -1,4 +1,4 @@
-"""A deadline for the current task: asyncio.timeout at a quarter of its cost.
+"""A deadline for the current task: asyncio.timeout at half of its cost.
 
 It can do less: it cannot be moved, and it is entered by ``with``. A request has two of them.
 """
