@@ -53,11 +53,12 @@ class RequestMiddleware:
                 message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
             await send(message)
 
+        deadline = Deadline(self.timeout)
         try:
-            with Deadline(self.timeout):
+            with deadline:
                 await self.app(scope, self._limited(scope, receive), send_with_id)
         except TimeoutError:
-            if status:  # the response has begun
+            if not deadline.expired or status:  # a bug, or the response has begun
                 raise
             message = f"No answer within {self.timeout:g} s"
             response = error_response(503, "503", message, headers=RETRY_AFTER)

@@ -37,12 +37,17 @@ async def _broken(_: Request) -> Response:
 TELEMETRY = Telemetry()
 
 
+async def _timeout(_: Request) -> Response:
+    raise TimeoutError
+
+
 def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
     app = Starlette(
         routes=[
             Route("/echo", _echo, methods=["POST"]),
             Route("/slow", _slow),
             Route("/broken", _broken),
+            Route("/timeout", _timeout),
             Route("/api/auth/reset-password/{token}", _echo),
         ],
         middleware=[
@@ -86,6 +91,12 @@ async def test_request_past_the_deadline_answers_503() -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["message"] == "No answer within 0.05 s"
     assert answer.headers["x-request-id"]
+
+
+async def test_timeout_error_of_a_handler_is_no_deadline() -> None:
+    async with client() as http:
+        answer = await http.get("/timeout")
+    assert answer.status_code == 500
 
 
 async def test_cancelled_request_stays_cancelled() -> None:
