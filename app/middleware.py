@@ -58,7 +58,8 @@ class RequestMiddleware:
             with deadline:
                 await self.app(scope, self._limited(scope, receive), send_with_id)
         except TimeoutError:
-            if not deadline.expired or status:  # a bug, or the response has begun
+            if not deadline.expired or status:  # an error of a handler, or the response has begun
+                status = status or 500
                 raise
             message = f"No answer within {self.timeout:g} s"
             response = error_response(503, "503", message, headers=RETRY_AFTER)
