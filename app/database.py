@@ -1,8 +1,8 @@
 """Statements run on a pool of connections: deadlines, retries, the driver's errors mapped to ours.
 
-The only module that touches asyncpg. A statement that fails was rolled back by the server, so it is
-sent again when its error says that the next attempt may succeed, and never when its outcome is
-unknown. Times go in and out as aware datetimes in UTC.
+The only module that touches asyncpg. A statement is sent again only when the server said that it
+rolled it back and may take it next time, and never when its outcome is unknown. Times go in and out
+as aware datetimes in UTC.
 """
 
 import asyncio
@@ -140,9 +140,9 @@ class Database:
                         await transaction.commit()
                         return result
                 except BaseException:
-                    await _rolled_back(connection, transaction)
+                    await _roll_back(connection, transaction)
                     raise
-                await _rolled_back(connection, transaction)
+                await _roll_back(connection, transaction)
                 return result
 
         return await self._run(name, run)
@@ -171,15 +171,12 @@ class Database:
             raise DatabaseUnavailableError("the pool is not open")
         connection = await self._acquire(pool)
         try:
-            result = await work(connection)
-        except BaseException:
-            # what the server is told here (a cancellation) has a deadline as well; a connection
-            # that misses it is terminated by the pool
+            return await work(connection)
+        finally:
+            # what was committed stays so, whatever becomes of the connection; one that does not
+            # confirm a cancellation or its end in time is terminated by the pool
             with suppress(*_DRIVER_ERRORS):
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
-            raise
-        await pool.release(connection)
-        return result
 
     async def _acquire(self, pool: Any) -> Any:
         try:
@@ -290,16 +287,16 @@ async def _no_reset(_: Any) -> None:
     """Nothing leaves state on a connection, so giving one back takes no round trip."""
 
 
-async def _rolled_back(connection: Any, transaction: Any) -> None:
+async def _roll_back(connection: Any, transaction: Any) -> None:
     """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
     try:
         async with asyncio.timeout(_CLEANUP_TIMEOUT):
             await transaction.rollback()
-    except _DRIVER_ERRORS:
-        connection.terminate()
-    except asyncio.CancelledError:
-        connection.terminate()
-        raise
+    except BaseException as error:
+        with suppress(asyncpg.InterfaceError):  # the server has closed it already
+            connection.terminate()
+        if not isinstance(error, _DRIVER_ERRORS):
+            raise
 
 
 def _pause_before_retry(error: Exception, attempt: int) -> float | None:

@@ -52,14 +52,23 @@ class BatchHandler(MemoryHandler):
 
     def flush(self) -> None:
         self.acquire()
+        records, self.buffer = self.buffer, []
         try:
-            if self.buffer:
-                lines = [self._output.format(record) for record in self.buffer]
-                self.buffer.clear()
+            lines = [line for record in records if (line := self._line(record)) is not None]
+            if lines:
                 self._output.stream.write("\n".join([*lines, ""]))
                 self._output.flush()
+        except (OSError, ValueError):  # the stream is closed or full: nobody is to fail for that
+            self.handleError(records[-1])
         finally:
             self.release()
+
+    def _line(self, record: logging.LogRecord) -> str | None:
+        try:
+            return self._output.format(record)
+        except Exception:  # noqa: BLE001 - whatever a record holds, the others are written
+            self.handleError(record)
+            return None
 
 
 @asynccontextmanager
@@ -86,6 +95,9 @@ async def logging_in_batches(telemetry: Telemetry) -> AsyncIterator[None]:
 async def _flush_regularly(telemetry: Telemetry, handler: BatchHandler | None) -> None:
     while True:
         await asyncio.sleep(_FLUSH_INTERVAL)
-        telemetry.flush()
-        if handler is not None:
-            handler.flush()
+        try:
+            telemetry.flush()
+            if handler is not None:
+                handler.flush()
+        except Exception:  # of a filter or handler of the process's own
+            logging.getLogger("gatepost").exception("the log could not be written")

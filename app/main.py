@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -47,9 +48,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 async with purge_in_background(database, settings.purge_every):
                     yield
             finally:
-                if auth:
-                    await auth.close()
-                await database.close()
+                try:
+                    if auth:
+                        await auth.close()
+                finally:
+                    await database.close()
 
     app = Starlette(
         routes=[
@@ -103,7 +106,8 @@ async def request_too_large(_: Request, error: Exception) -> Response:
 
 async def internal_error(request: Request, error: Exception) -> Response:
     """What nobody expected: in the log, under the id that the client gets and nothing else."""
-    request_id = request.state.request_id
+    # a middleware of the user's own can fail before there is an id
+    request_id: str = getattr(request.state, "request_id", None) or uuid4().hex
     _log.error("request %s failed", request_id, exc_info=error)
     headers = {"x-request-id": request_id}
     return error_response(500, "500", "Internal error", details=request_id, headers=headers)

@@ -60,7 +60,7 @@ class GetSessionMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["raw_path"] == _PATH and scope["method"] == "GET":
+        if scope["type"] == "http" and scope.get("raw_path") == _PATH and scope["method"] == "GET":
             await GET_SESSION.endpoint(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -70,7 +70,8 @@ class AuthRouter(Router):
     """Matches the path as it was sent: an encoded slash does not separate two segments."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["path"] = scope["raw_path"].decode("latin-1")
+        if "raw_path" in scope:  # ASGI leaves it to the server
+            scope["path"] = scope["raw_path"].decode("latin-1")
         await super().__call__(scope, receive, send)
 
 

@@ -52,6 +52,10 @@ class SessionLoader:
             by_token = {row.session.token: row for row in rows}
         except Exception as error:  # noqa: BLE001 - raised by each load
             failure = error
+        except asyncio.CancelledError:
+            for _, found in batch:
+                found.cancel()
+            raise
         finally:
             timer.cancel()
             self._start_next(this)  # first, so that the next query is sent before these go on

@@ -111,6 +111,24 @@ def test_exception_handlers_of_a_user_answer(database_url: str) -> None:
         http.get("/own/zero")
 
 
+def test_failing_middleware_of_a_user_is_answered_with_an_id(database_url: str) -> None:
+    class Failing:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                raise LookupError
+            await self.app(scope, receive, send)
+
+    app = application(database_url)
+    app.add_middleware(Failing)
+    with client(app, raise_server_exceptions=False) as http:
+        answer = http.get("/livez")
+    assert answer.status_code == 500
+    assert answer.json()["details"] == answer.headers["x-request-id"]
+
+
 def test_application_can_be_mounted_in_another(database_url: str) -> None:
     async def home(_: Request) -> Response:
         return PlainTextResponse("home")

@@ -245,6 +245,19 @@ async def test_lookups_without_a_connection_answer_503(
             assert token.encode() in (await request(GET_SESSION, ("cookie", cookie(token))))[2]
 
 
+async def test_cancelled_query_leaves_no_lookup_waiting() -> None:
+    class Cancelled:
+        async def fetch(self, *_: Any) -> None:
+            raise asyncio.CancelledError
+
+    loader = SessionLoader(Cancelled())  # pyright: ignore[reportArgumentType]
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await loader.load("t" * 32)
+        with pytest.raises(asyncio.CancelledError):
+            await loader.load("u" * 32)
+
+
 # --- never stale ----------------------------------------------------------------------------------
 
 

@@ -71,6 +71,18 @@ async def test_warning_is_written_at_once_and_the_rest_at_the_end(
     assert "LookupError: why" in line["exception"]
 
 
+async def test_record_that_cannot_be_formatted_leaves_the_others(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with unconfigured() as logger:
+        async with logging_in_batches(Telemetry()):
+            logger.info("bad %d", "x")
+            logger.info("lone surrogate %s", "\ud800")
+            logger.warning("good")
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+    assert json.loads(lines[-1])["message"] == "good"
+
+
 OWN_LOGGING = """
 import asyncio, logging
 logging.basicConfig(format="%(name)s|%(message)s|%(request)s|%(ms)s", level=logging.INFO)
