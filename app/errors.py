@@ -1,4 +1,4 @@
-"""Every exception that Gatepost raises, as one tree.
+"""Every exception of Gatepost that a caller may catch, as one tree.
 
     GatepostError
     ├── SettingsError                    a setting is missing or malformed
@@ -67,7 +67,7 @@ class StatementError(DatabaseError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """The server cannot be reached, is shutting down, or does not accept writes any more."""
+    """No server takes the statement now: unreachable, going down, read-only or in conflict."""
 
 
 class DatabaseMissingError(DatabaseUnavailableError):
@@ -79,7 +79,7 @@ class PoolExhaustedError(DatabaseUnavailableError):
 
 
 class QueryTimeoutError(DatabaseUnavailableError):
-    """A statement ran into its deadline and was cancelled."""
+    """A statement ran into its deadline; whether the server has carried it out is not known."""
 
 
 class InlinedValueError(GatepostError):

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.database import Database
-from app.errors import DatabaseError, StatementError
+from app.errors import DatabaseError, PoolExhaustedError, StatementError
 from app.migrations.files import versions
+from app.responses import RETRY_AFTER
 from app.statements import migrations
 
 _VERSIONS: Final = frozenset(versions())
-_RETRY_AFTER: Final = {"retry-after": "1"}
 _UNDEFINED_TABLE: Final = "42P01"
 
 
@@ -26,7 +26,7 @@ async def readyz(request: Request) -> Response:
     reason = await _unready_reason(database)
     if reason is None:
         return PlainTextResponse("ok")
-    return PlainTextResponse(reason, 503, _RETRY_AFTER)
+    return PlainTextResponse(reason, 503, RETRY_AFTER)
 
 
 async def _unready_reason(database: Database) -> str | None:
@@ -36,6 +36,8 @@ async def _unready_reason(database: Database) -> str | None:
         if error.sqlstate != _UNDEFINED_TABLE:
             return "the database refuses to answer"
         rows = []
+    except PoolExhaustedError:
+        return "every connection to the database is in use"
     except DatabaseError:
         return "the database cannot be reached"
     pending = sorted(_VERSIONS - {row["version"] for row in rows})

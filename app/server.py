@@ -6,7 +6,6 @@
 
 import errno
 import gc
-import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -70,8 +69,6 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )
-    # attributes of a log record that no line shows; each of them is looked up for every record
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     gc.collect()
     gc.freeze()  # collections skip what the imports made, which stays anyway
     gc.set_threshold(20_000)  # reference counting frees what a request leaves behind

@@ -199,6 +199,19 @@ async def test_failed_statement_undoes_its_transaction_and_keeps_the_connection(
         assert await pid(database) == backend
 
 
+async def test_connection_cut_in_a_transaction_is_reported_and_replaced(database_url: str) -> None:
+    own = raw_statement("test.own", "SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(own)
+
+    async with opened(database_url) as database:
+        first = await pid(database)
+        with pytest.raises(DatabaseUnavailableError):
+            await database.transaction("test", work)
+        assert await pid(database) != first
+
+
 async def test_value_that_does_not_fit_its_type_is_a_statement_error(database_url: str) -> None:
     async with opened(database_url) as database:
         for value in ("x", 2**40, "\ud800"):

@@ -129,6 +129,26 @@ def test_failing_middleware_of_a_user_is_answered_with_an_id(database_url: str) 
     assert answer.json()["details"] == answer.headers["x-request-id"]
 
 
+async def test_server_without_raw_path_is_answered(database_url: str) -> None:
+    app = application(database_url)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    for path in ("/livez", "/api/auth/ok"):
+        sent: list[Message] = []
+
+        async def send(message: Message, sent: list[Message] = sent) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "GET", "path": path, "root_path": "", "headers": [],
+            "query_string": b"",
+        }  # fmt: skip
+        await app(scope, receive, send)
+        assert sent[0]["status"] == 200, path
+
+
 def test_application_can_be_mounted_in_another(database_url: str) -> None:
     async def home(_: Request) -> Response:
         return PlainTextResponse("home")
