@@ -27,6 +27,7 @@ class SessionLoader:
         self._database = database
         self._pending: list[Lookup] = []
         self._newest: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     def load(self, token: str) -> asyncio.Future[UserSession | None]:
         """The session of a token, expired or not, with its user."""
@@ -40,7 +41,9 @@ class SessionLoader:
         return found
 
     def _start_query(self) -> None:
-        self._newest = asyncio.create_task(self._query())
+        query = self._newest = asyncio.create_task(self._query())
+        self._running.add(query)  # the event loop keeps no reference to a task
+        query.add_done_callback(self._running.discard)
 
     async def _query(self) -> None:
         batch = self._take_batch()
