@@ -65,6 +65,11 @@ class StatementError(DatabaseError):
         self.hint = hint
         self.constraint = constraint
 
+    @property
+    def is_undefined_table(self) -> bool:
+        """Whether migrations have not made a table that the statement names."""
+        return self.sqlstate == "42P01"
+
 
 class DatabaseUnavailableError(DatabaseError):
     """No server takes the statement now: unreachable, going down, read-only or in conflict."""

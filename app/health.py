@@ -12,7 +12,6 @@ from app.responses import RETRY_AFTER
 from app.statements import migrations
 
 _VERSIONS: Final = frozenset(versions())
-_UNDEFINED_TABLE: Final = "42P01"
 
 
 async def livez(_: Request) -> Response:
@@ -33,7 +32,7 @@ async def _unready_reason(database: Database) -> str | None:
     try:
         rows = await database.fetch(migrations.applied)
     except StatementError as error:
-        if error.sqlstate != _UNDEFINED_TABLE:
+        if not error.is_undefined_table:
             return "the database refuses to answer"
         rows = []
     except PoolExhaustedError:

@@ -1,8 +1,8 @@
 """The head and the body of a response in one system call.
 
-uvicorn writes them one after the other, and uvloop sends each at once: a write to a socket costs as
-much as the handling of a quick request. What is written in one turn of the event loop is sent at its
-end; that makes get-session and a REST read of one row an eighth faster.
+uvicorn writes them one after the other, and uvloop sends each at once, although a write to a socket
+costs as much as the handling of a quick request. Here what is written in one turn of the event loop
+is sent at its end.
 """
 
 import asyncio

@@ -48,7 +48,6 @@ _MAX_PAUSE: Final = 30.0  # seconds
 _MAX_FIRST_DELAY: Final = 5.0  # seconds after the start
 _POLL_INTERVAL: Final = 60.0  # seconds between two checks whether a pass is due, at most
 _RELEASE_TIMEOUT: Final = 5.0  # seconds
-_UNDEFINED_TABLE: Final = "42P01"
 
 _log = logging.getLogger("gatepost.purge")
 _purged = Counter("gatepost_purged", "Expired rows deleted", ["table"])
@@ -71,7 +70,7 @@ async def purge_now(settings: Settings) -> Mapping[str, int]:
         deleted = await purge(database, settings.purge_every, forced=True)
     except DatabaseError as error:
         reason = without_password(str(error), url)
-        if isinstance(error, StatementError) and error.sqlstate == _UNDEFINED_TABLE:
+        if isinstance(error, StatementError) and error.is_undefined_table:
             reason += ": run 'gatepost migrate'"
         raise DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}") from None
     finally:

@@ -287,11 +287,3 @@ RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
 
 TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits, purges)
 """All of them."""
-
-SECRETS: Final[frozenset[str]] = frozenset(
-    column.name
-    for relation in RELATIONS.values()
-    for column in relation.columns.values()
-    if column.secret
-)
-"""The names of all secret columns."""

@@ -35,7 +35,6 @@ Report = Callable[[str], None]
 _LOCK_KEY: Final = int.from_bytes(b"gatepost", "big")
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _DEADLOCK: Final = "40P01"
-_UNDEFINED_TABLE: Final = "42P01"
 # the second one when two sessions create the database at the same time
 _DUPLICATE_DATABASE: Final = ("42P04", "23505")
 _DROP_INDEX_TIMEOUT: Final = 60.0
@@ -190,7 +189,7 @@ async def _applied_versions(connection: Connection) -> frozenset[str]:
     try:
         return frozenset(await connection.fetchcol(statements.applied))
     except StatementError as error:
-        if error.sqlstate == _UNDEFINED_TABLE:  # dbmate has not run on this database yet
+        if error.is_undefined_table:  # dbmate has not run on this database yet
             return frozenset()
         raise MigrationError(f"schema_migrations: {error}") from None
 
