@@ -1,6 +1,7 @@
 """A client that sends bytes as they are and reads answers strictly."""
 
 import re
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from app.auth.cookies import Signer
 from tests.conftest import SERVERS
 from tests.support import Server, Service, running_service
 
@@ -17,7 +19,7 @@ SECRET: Final = "a secret of the tests with 32 letters or more"
 PROBE: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Request-Id: probe\r\n\r\n"
 PATIENCE: Final = 60.0  # seconds: a bound for what hangs, not a measure
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([ -~]*)")
-_HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+): ([ -~]*)")
+_HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([ -~]*)")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Connection:
         fields = [_HEADER.fullmatch(line) for line in lines[1:]]
         if status is None or None in fields:
             raise MalformedAnswerError(lines)
-        headers = {f[1].decode(): f[2].decode() for f in fields if f is not None}
+        headers = {f[1].decode().lower(): f[2].decode() for f in fields if f is not None}
         code = int(status[1])
         if code < 200 or code in (204, 304):
             return Answer(code, headers, b"")
@@ -158,3 +160,21 @@ def auth_service(
         running_service(server.url(name), log, **auth | settings) as service,
     ):
         yield service
+
+
+def sign_in(server: Server, service: Service, names: Iterable[str]) -> dict[str, bytes]:
+    """Users with a session each, put into the database; their cookies by the name of the user."""
+    tokens = {name: secrets.token_hex(16) for name in names}
+    rows = ",".join(f"('{name}','{name}@example.com','{token}')" for name, token in tokens.items())
+    server.sql(
+        f"WITH given (name, email, token) AS (VALUES {rows}), added AS (INSERT INTO users (name, "
+        "email) SELECT name, email FROM given RETURNING id, email) INSERT INTO sessions (user_id, "
+        "token, expires_at) SELECT id, token, now() + interval '7 days' FROM added JOIN given "
+        "USING (email)",
+        urlsplit(service.database_url).path.removeprefix("/"),
+    )
+    signer = Signer([SECRET])
+    return {
+        name: f"better-auth.session_token={quote(signer.sign(token), safe='')}".encode()
+        for name, token in tokens.items()
+    }
