@@ -5,6 +5,7 @@ throughput. One middleware, because each part needs what the others know: the st
 time.
 """
 
+import asyncio
 import re
 from random import getrandbits
 from time import perf_counter, time
@@ -13,8 +14,8 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.body_limit import limited
 from app.deadline import Deadline
-from app.errors import RequestTooLargeError
 from app.responses import RETRY_AFTER, error_response
 from app.telemetry import FinishedRequest, Telemetry
 
@@ -22,7 +23,9 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestMiddleware:
-    """Answers 503 after ``timeout`` seconds; refuses to read more than ``max_body`` bytes.
+    """Answers 503 after ``timeout`` seconds, or 408 when the body did not come within them.
+
+    Refuses to read more than ``max_body`` bytes.
 
     Sets ``request.state.request_id``, and reads ``request.state.key_name`` for the log.
     """
@@ -61,8 +64,12 @@ class RequestMiddleware:
             if not deadline.expired or status:  # an error of a handler, or the response has begun
                 status = status or 500
                 raise
-            message = f"No answer within {self.timeout:g} s"
-            response = error_response(503, "503", message, headers=RETRY_AFTER)
+            if state.get("body_is_late"):
+                message = f"The body did not come within {self.timeout:g} s"
+                response = error_response(408, "408", message, headers={"connection": "close"})
+            else:
+                message = f"No answer within {self.timeout:g} s"
+                response = error_response(503, "503", message, headers=RETRY_AFTER)
             await response(scope, receive, send_with_id)
         except ClientDisconnect:
             pass
@@ -76,25 +83,17 @@ class RequestMiddleware:
             )
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """``receive``, which raises RequestTooLargeError past the limit."""
-        limit = self.max_body
         if scope["method"] in ("GET", "HEAD"):  # their body is not read
             return receive
-        declared = next((v for n, v in scope["headers"] if n == b"content-length"), b"")
-        too_large = declared.isdigit() and int(declared[:20]) > limit
-        received = 0
 
-        async def receive_limited() -> Message:
-            nonlocal received
-            if too_large:
-                raise RequestTooLargeError(limit)
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise RequestTooLargeError(limit)
-            return message
+        async def receive_noting_its_end() -> Message:
+            try:
+                return await receive()
+            except asyncio.CancelledError:
+                scope["state"]["body_is_late"] = True
+                raise
 
-        return receive_limited
+        return limited(scope, receive_noting_its_end, self.max_body)
 
 
 def _request_id(scope: Scope) -> str:

@@ -7,14 +7,16 @@
 import errno
 import gc
 import os
+import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
 
 from app.errors import GatepostError, ListenError
+from app.http_guard import GuardedProtocol
 from app.main import create_app
 from app.process import exit_on_signals, exit_with
 from app.settings import Settings
@@ -60,7 +62,7 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=GuardedProtocol,
         lifespan="on",
         access_log=False,
         server_header=False,
@@ -69,11 +71,19 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )
+    _allow_connections()
     gc.collect()
     gc.freeze()  # collections skip what the imports made, which stays anyway
     gc.set_threshold(20_000)  # reference counting frees what a request leaves behind
     print(welcome, flush=True)
     uvicorn.Server(config).run([listener])
+
+
+def _allow_connections() -> None:
+    """Open as many files as the system lets this process; 1,024, a usual start, are soon idle."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def base_url(settings: Settings) -> str:

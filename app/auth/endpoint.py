@@ -24,12 +24,14 @@ from app.auth.context import PREFIX, RequestContext, Services
 from app.auth.errors import error_response
 from app.auth.rate_limit import Rule, default_rule
 from app.auth.validation import Check
-from app.errors import AuthError, DatabaseError
+from app.body_limit import limited
+from app.errors import AuthError, DatabaseError, RequestTooLargeError
 
 Handler = Callable[[RequestContext], Awaitable[Any]]
 """Gives a Response, or what becomes the JSON of one. Raises AuthError and DatabaseError."""
 
 _JSON: Final = "application/json"
+_MAX_BODY: Final = 64 * 1024  # bytes; the longest that a client sends are ID tokens of some 4 KiB
 _FORM: Final = "application/x-www-form-urlencoded"
 _URLS: Final = (
     ("callbackURL", "INVALID_CALLBACK_URL"),
@@ -253,13 +255,18 @@ _FALSY: Final = (None, "", False, 0)
 async def _body(request: Request, *, accepts_form: bool) -> Any:
     """The decoded body, or UNDEFINED without one.
 
-    Raises AuthError: 415 for another media type, 400 for malformed JSON.
+    Raises AuthError: 413 for more than 64 KiB, before they are read, 415 for another media type,
+    400 for malformed JSON.
     """
     content_type = request.headers.get("content-type")
     is_empty = request.headers.get("content-length", "0") == "0"
     if not content_type or (is_empty and "transfer-encoding" not in request.headers):
         return validation.UNDEFINED
-    body = await request.body()
+    scope = request.scope
+    try:
+        body = await Request(scope, limited(scope, request.receive, _MAX_BODY)).body()
+    except RequestTooLargeError as error:
+        raise AuthError(413, "PAYLOAD_TOO_LARGE", f"{error}") from None
     allowed = (_FORM, _JSON) if accepts_form else (_JSON,)
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in allowed:
