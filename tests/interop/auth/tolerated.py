@@ -8,11 +8,13 @@ _SAFER = "Better Auth stores the value as text or fails; here a name or image is
 _CLEARED = "Only get-session clears copies of the session that this server never made."
 _DOTTED = "A token may hold dots, as in a cookie: the signature is behind the last one."
 _SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not below /path."
+_BACKSLASH = "A browser takes a backslash for a slash, others do not: it is refused."
 _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
 _OUTSIDE = "A path outside of /api/auth is not one of the auth API: Gatepost answers it itself."
 _OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
+_BACKSLASHES = ("https://app.example.com\\@x.example", "http://auth.gatepost.test\\.x.example")
 
 TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
     "paths_as_they_are_written": {
@@ -78,14 +80,21 @@ TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
     "origin_with_a_cookie": {
         f"{header} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT)
         for header in ("Origin", "Referer")
-    },
+    }
+    | {f"{header} {_BACKSLASHES[0]!r}": (403, _BACKSLASH) for header in ("Origin", "Referer")},
     "callback_urls": {
         f"{field} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT)
         for field in ("callbackURL", "redirectTo")
+    }
+    | {
+        f"{field} {url!r}": (403, _BACKSLASH)
+        for field in ("callbackURL", "redirectTo")
+        for url in _BACKSLASHES
     },
     "callback_urls_in_queries": {
         f"{link} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT) for link in ("verify", "reset")
     }
+    | {f"{link} {url!r}": (403, _BACKSLASH) for link in ("verify", "reset") for url in _BACKSLASHES}
     | {f"{link} '/a^b'": (302, _CARET) for link in ("verify", "reset")},
     "limits_in_the_table": {
         "under the general rule": (
