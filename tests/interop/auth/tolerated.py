@@ -9,12 +9,14 @@ _CLEARED = "Only get-session clears copies of the session that this server never
 _DOTTED = "A token may hold dots, as in a cookie: the signature is behind the last one."
 _SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not below /path."
 _BACKSLASH = "A browser takes a backslash for a slash, others do not: it is refused."
+_DOTTED_PATH = "Without its dots the path begins with //, and is the address of another site."
 _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
 _OUTSIDE = "A path outside of /api/auth is not one of the auth API: Gatepost answers it itself."
 _OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
 _BACKSLASHES = ("https://app.example.com\\@x.example", "http://auth.gatepost.test\\.x.example")
+_DOTTED_PATHS = ("/.//x.example", "/a/..//x.example", "/%2e//x.example")
 
 TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
     "paths_as_they_are_written": {
@@ -90,6 +92,11 @@ TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
         f"{field} {url!r}": (403, _BACKSLASH)
         for field in ("callbackURL", "redirectTo")
         for url in _BACKSLASHES
+    }
+    | {
+        f"{field} {url!r}": (403, _DOTTED_PATH)
+        for field in ("callbackURL", "redirectTo")
+        for url in _DOTTED_PATHS
     },
     "callback_urls_in_queries": {
         f"{link} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT) for link in ("verify", "reset")
