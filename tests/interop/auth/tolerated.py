@@ -102,6 +102,11 @@ TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
         f"{link} 'exp://10.0.0.5:80/pathology'": (403, _SEGMENT) for link in ("verify", "reset")
     }
     | {f"{link} {url!r}": (403, _BACKSLASH) for link in ("verify", "reset") for url in _BACKSLASHES}
+    | {
+        f"{link} {url!r}": (403, _DOTTED_PATH)
+        for link in ("verify", "reset")
+        for url in _DOTTED_PATHS
+    }
     | {f"{link} '/a^b'": (302, _CARET) for link in ("verify", "reset")},
     "limits_in_the_table": {
         "under the general rule": (
