@@ -12,6 +12,8 @@ from app.auth.validation import (
     both,
     email,
     fields,
+    long_string,
+    name,
     non_empty_string,
     optional,
     record,
@@ -58,17 +60,17 @@ async def sign_up(context: RequestContext) -> Any:
     return {"token": session.token if session else None, "user": serializers.user(user)}
 
 
-def _invented(name: str, address: str, image: str | None) -> dict[str, Any]:
+def _invented(name_: str, address: str, image: str | None) -> dict[str, Any]:
     now = utc_now()
-    return serializers.user(User(uuid4(), name, address, False, image, now, now))
+    return serializers.user(User(uuid4(), name_, address, False, image, now, now))
 
 
 _FIELDS: Final = fields(
     {
-        "name": string,
+        "name": name,
         "email": email,
         "password": non_empty_string,
-        "image": optional(string),
+        "image": optional(long_string),
         "callbackURL": optional(string),
         "rememberMe": optional(boolean),
     }

@@ -10,6 +10,7 @@ _DOTTED = "A token may hold dots, as in a cookie: the signature is behind the la
 _SEGMENT = "A path of a trusted origin ends at a segment: /pathology is not below /path."
 _BACKSLASH = "A browser takes a backslash for a slash, others do not: it is refused."
 _DOTTED_PATH = "Without its dots the path begins with //, and is the address of another site."
+_NUL = "A NUL is refused before anything is looked up, in every field alike."
 _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves CORS to its host."
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
 _OUTSIDE = "A path outside of /api/auth is not one of the auth API: Gatepost answers it itself."
@@ -66,6 +67,12 @@ TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
     },
     "change_email_to_one_taken_meanwhile": {"taken meanwhile": (401, _NO_500)},
     "reset_password": {"a null byte": (400, _NO_500)},
+    "sign_up_variants": {"a null in the name": (400, _NUL)},
+    "sign_in": {"a null behind the password": (400, _NUL)},
+    "addresses": {
+        "reset 'a@b.co\\x00'": (400, _NUL),
+        f"reset '{'x' * 39}": (400, "No user can have an address of more than 254 characters."),
+    },
     "reset_rows_from_elsewhere": {"POST foreign": (400, _NO_500)},
     "more_than_a_hundred_sessions": {
         "sessions left": (None, "revoke-other-sessions ends all, not those of the first hundred.")
