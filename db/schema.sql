@@ -511,7 +511,7 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_lower_case CHECK ((email = lower(email))),
     CONSTRAINT users_email_shape CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'::text)),
     CONSTRAINT users_image_length CHECK ((length(image) <= 262144)),
-    CONSTRAINT users_name_length CHECK ((length(name) <= 1000)),
+    CONSTRAINT users_name_length CHECK ((length(name) <= 4096)),
     CONSTRAINT users_times_finite CHECK ((isfinite(created_at) AND isfinite(updated_at)))
 );
 

@@ -15,7 +15,7 @@ Check = Callable[[str, Any], list[str]]
 UNDEFINED: Final = object()
 """What is not there, which null is not."""
 
-MAX_NAME: Final = 1000
+MAX_SHORT_TEXT: Final = 1000  # a name
 MAX_EMAIL: Final = 254  # of an address that SMTP carries (RFC 5321)
 MAX_TEXT: Final = 4096
 MAX_LONG_TEXT: Final = 32_768  # a picture as a data: address, a provider's token
@@ -67,7 +67,7 @@ def text(limit: int) -> Check:
 
 
 string: Final = text(MAX_TEXT)
-name: Final = text(MAX_NAME)
+short_string: Final = text(MAX_SHORT_TEXT)
 long_string: Final = text(MAX_LONG_TEXT)
 boolean: Final = _typed("boolean")
 record: Final = _typed("record")

@@ -2,7 +2,7 @@
 
 -- NOT VALID, so that the table is not read under this lock; a later file validates.
 ALTER TABLE users
-    ADD CONSTRAINT users_name_length CHECK (length(name) <= 1000) NOT VALID,
+    ADD CONSTRAINT users_name_length CHECK (length(name) <= 4096) NOT VALID,
     ADD CONSTRAINT users_image_length CHECK (length(image) <= 262144) NOT VALID;
 COMMENT ON CONSTRAINT users_name_length ON users IS
     'Longer than any name; get-session reads and sends it each time.';

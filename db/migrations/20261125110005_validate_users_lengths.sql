@@ -10,7 +10,7 @@ ALTER TABLE users
 -- Lost: nothing; the checks are NOT VALID again.
 ALTER TABLE users
     DROP CONSTRAINT users_name_length,
-    ADD CONSTRAINT users_name_length CHECK (length(name) <= 1000) NOT VALID,
+    ADD CONSTRAINT users_name_length CHECK (length(name) <= 4096) NOT VALID,
     DROP CONSTRAINT users_image_length,
     ADD CONSTRAINT users_image_length CHECK (length(image) <= 262144) NOT VALID;
 COMMENT ON CONSTRAINT users_name_length ON users IS
