@@ -511,7 +511,7 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_lower_case CHECK ((email = lower(email))),
     CONSTRAINT users_email_shape CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'::text)),
     CONSTRAINT users_image_length CHECK ((length(image) <= 262144)),
-    CONSTRAINT users_name_length CHECK ((length(name) <= 4096)),
+    CONSTRAINT users_name_length CHECK ((length(name) <= 32768)),
     CONSTRAINT users_times_finite CHECK ((isfinite(created_at) AND isfinite(updated_at)))
 );
 
@@ -604,7 +604,7 @@ COMMENT ON CONSTRAINT users_image_length ON public.users IS 'An address of any l
 -- Name: CONSTRAINT users_name_length ON users; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON CONSTRAINT users_name_length ON public.users IS 'Longer than any name; get-session reads and sends it each time.';
+COMMENT ON CONSTRAINT users_name_length ON public.users IS 'Longer than any name: a trusted backend may keep more in it than the 1,000 that the auth API takes; get-session reads and sends it each time.';
 
 
 --

@@ -35,7 +35,7 @@ HIDDEN = {"GATEPOST_REQUIRE_EMAIL_VERIFICATION": "true"}
 """Nobody is signed in by a sign-up, and nobody learns whose addresses are registered."""
 
 LENGTHS = {
-    ("users", "name"): 4096,
+    ("users", "name"): 32_768,
     ("users", "email"): 254,
     ("users", "image"): 262_144,
     ("sessions", "ip_address"): 45,
