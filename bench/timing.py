@@ -28,10 +28,13 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # instead of the folder of the script
 
+import asyncpg  # noqa: E402
 from aiosmtpd.controller import Controller  # noqa: E402
 
+from app.auth.passwords import hashed  # noqa: E402
 from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
 from app.migrations.runner import migrate  # noqa: E402
+from app.statements import users  # noqa: E402
 from bench.harness import free_port, server, table  # noqa: E402
 
 PASSWORD: Final = "correct horse battery"
@@ -143,6 +146,18 @@ def area(ones: Sequence[float], others: Sequence[float]) -> float:
     return larger / (len(ones) * len(others))
 
 
+async def seed(url: str) -> list[str]:
+    """Users whose password is ``PASSWORD``; gives their addresses."""
+    known, stored = [new_address() for _ in range(KNOWN)], hashed(PASSWORD, secrets.token_hex(16))
+    connection = await asyncpg.connect(url)
+    try:
+        for email in known:
+            await connection.execute(users.sign_up.text, "Ann", email, None, "credential", stored)
+    finally:
+        await connection.close()
+    return known
+
+
 def measure(url: str, folder: Path, kind: str, number: int, mail_port: int) -> list[str]:
     name, ask, settings, connections = KINDS[kind]
     port = free_port()
@@ -154,10 +169,10 @@ def measure(url: str, folder: Path, kind: str, number: int, mail_port: int) -> l
     }  # fmt: skip
     command = [sys.executable, "-m", "app.cli", "serve"]
     with server(command, environment, port, folder / f"{kind}.log", ROOT):
+        known = asyncio.run(seed(url))
         visitor = Visitor(port)
-        known = [new_address() for _ in range(KNOWN)]
-        for email in known:
-            sign_up(visitor, email)
+        if kind == "change":
+            sign_up(visitor, new_address())
         with ThreadPoolExecutor(connections) as pool:
             share = number // connections
             asked = [
