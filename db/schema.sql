@@ -59,8 +59,15 @@ CREATE TABLE public.accounts (
     password text,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT accounts_access_token_length CHECK ((length(access_token) <= 65536)),
+    CONSTRAINT accounts_account_id_length CHECK ((length(account_id) <= 1000)),
     CONSTRAINT accounts_credential_account_id CHECK (((provider_id <> 'credential'::text) OR (account_id = (user_id)::text))),
     CONSTRAINT accounts_credential_password CHECK (((provider_id = 'credential'::text) = (password IS NOT NULL))),
+    CONSTRAINT accounts_id_token_length CHECK ((length(id_token) <= 65536)),
+    CONSTRAINT accounts_password_length CHECK ((length(password) <= 1000)),
+    CONSTRAINT accounts_provider_id_length CHECK ((length(provider_id) <= 255)),
+    CONSTRAINT accounts_refresh_token_length CHECK ((length(refresh_token) <= 65536)),
+    CONSTRAINT accounts_scope_length CHECK ((length(scope) <= 16384)),
     CONSTRAINT accounts_times_finite CHECK ((isfinite(access_token_expires_at) AND isfinite(refresh_token_expires_at) AND isfinite(created_at) AND isfinite(updated_at)))
 );
 
@@ -69,7 +76,7 @@ CREATE TABLE public.accounts (
 -- Name: TABLE accounts; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.accounts IS 'The ways a user can sign in: a password, or a provider. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its accounts.';
+COMMENT ON TABLE public.accounts IS 'The ways a user can sign in: a password, or a provider. Written by the auth API, by Better Auth and by trusted backends; deleting a user deletes its accounts.';
 
 
 --
@@ -164,6 +171,20 @@ COMMENT ON COLUMN public.accounts.updated_at IS 'When the row last changed, UTC,
 
 
 --
+-- Name: CONSTRAINT accounts_access_token_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_access_token_length ON public.accounts IS 'Some providers put everything they know into a token; Better Auth can encrypt it, which doubles it.';
+
+
+--
+-- Name: CONSTRAINT accounts_account_id_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_account_id_length ON public.accounts IS 'OpenID Connect has 255 at most, other providers more; what is far longer no index holds.';
+
+
+--
 -- Name: CONSTRAINT accounts_credential_account_id ON accounts; Type: COMMENT; Schema: public; Owner: -
 --
 
@@ -175,6 +196,41 @@ COMMENT ON CONSTRAINT accounts_credential_account_id ON public.accounts IS 'Bett
 --
 
 COMMENT ON CONSTRAINT accounts_credential_password ON public.accounts IS 'A password without credential would never be asked for, and credential without one never be right.';
+
+
+--
+-- Name: CONSTRAINT accounts_id_token_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_id_token_length ON public.accounts IS 'As the access token.';
+
+
+--
+-- Name: CONSTRAINT accounts_password_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_password_length ON public.accounts IS 'A hash: scrypt''s has 161 characters, others with their settings in front a few more.';
+
+
+--
+-- Name: CONSTRAINT accounts_provider_id_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_provider_id_length ON public.accounts IS 'Names that the application gives its providers.';
+
+
+--
+-- Name: CONSTRAINT accounts_refresh_token_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_refresh_token_length ON public.accounts IS 'As the access token.';
+
+
+--
+-- Name: CONSTRAINT accounts_scope_length ON accounts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT accounts_scope_length ON public.accounts IS 'A list of all scopes of the largest provider is shorter.';
 
 
 --
@@ -263,7 +319,8 @@ CREATE TABLE public.rate_limits (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     key text NOT NULL COLLATE pg_catalog."C",
     count integer NOT NULL,
-    last_request bigint NOT NULL
+    last_request bigint NOT NULL,
+    CONSTRAINT rate_limits_key_length CHECK ((length(key) <= 16384))
 );
 
 
@@ -271,7 +328,7 @@ CREATE TABLE public.rate_limits (
 -- Name: TABLE rate_limits; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.rate_limits IS 'How often an address asked for a path of late. Written by the auth door and by Better Auth, once a limited request.';
+COMMENT ON TABLE public.rate_limits IS 'How often an address asked for a path of late. Written by the auth API and by Better Auth, once a limited request.';
 
 
 --
@@ -303,6 +360,13 @@ COMMENT ON COLUMN public.rate_limits.last_request IS 'When the last of them came
 
 
 --
+-- Name: CONSTRAINT rate_limits_key_length ON rate_limits; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT rate_limits_key_length ON public.rate_limits IS 'What Node lets into the head of a request: Better Auth counts a path as long as it came.';
+
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -327,7 +391,8 @@ CREATE TABLE public.sessions (
     CONSTRAINT sessions_expires_after_created CHECK ((expires_at > created_at)),
     CONSTRAINT sessions_ip_address_length CHECK ((length(ip_address) <= 45)),
     CONSTRAINT sessions_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at))),
-    CONSTRAINT sessions_token_shape CHECK (((length(token) >= 32) AND (length(token) <= 255) AND (token !~ '[^A-Za-z0-9_-]'::text)))
+    CONSTRAINT sessions_token_shape CHECK (((length(token) >= 32) AND (length(token) <= 255) AND (token !~ '[^A-Za-z0-9_-]'::text))),
+    CONSTRAINT sessions_user_agent_length CHECK ((length(user_agent) <= 16384))
 )
 WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02');
 
@@ -336,7 +401,7 @@ WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02');
 -- Name: TABLE sessions; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.sessions IS 'Who is signed in where. Written by the auth door, by Better Auth and by trusted backends; deleting a user deletes its sessions. A tenth of each page stays free, so that every refresh is a HOT update (with full pages a quarter is not); vacuum comes at 2 % dead rows, to give the room of a purge to new ones.';
+COMMENT ON TABLE public.sessions IS 'Who is signed in where. Written by the auth API, by Better Auth and by trusted backends; deleting a user deletes its sessions. A tenth of each page stays free, so that every refresh is a HOT update (with full pages a quarter is not); vacuum comes at 2 % dead rows, to give the room of a purge to new ones.';
 
 
 --
@@ -424,6 +489,13 @@ COMMENT ON CONSTRAINT sessions_token_shape ON public.sessions IS 'Long enough no
 
 
 --
+-- Name: CONSTRAINT sessions_user_agent_length ON sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT sessions_user_agent_length ON public.sessions IS 'What Node lets into the head of a request: with less, Better Auth would refuse a sign-in that the client sent a long header with. Gatepost cuts it off at 2,000.';
+
+
+--
 -- Name: users; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -438,6 +510,8 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_length CHECK ((length(email) <= 254)),
     CONSTRAINT users_email_lower_case CHECK ((email = lower(email))),
     CONSTRAINT users_email_shape CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'::text)),
+    CONSTRAINT users_image_length CHECK ((length(image) <= 262144)),
+    CONSTRAINT users_name_length CHECK ((length(name) <= 32768)),
     CONSTRAINT users_times_finite CHECK ((isfinite(created_at) AND isfinite(updated_at)))
 );
 
@@ -446,7 +520,7 @@ CREATE TABLE public.users (
 -- Name: TABLE users; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.users IS 'The people of the application. Written by the auth door, by Better Auth and by trusted backends.';
+COMMENT ON TABLE public.users IS 'The people of the application. Written by the auth API, by Better Auth and by trusted backends.';
 
 
 --
@@ -520,6 +594,20 @@ COMMENT ON CONSTRAINT users_email_shape ON public.users IS 'What could never rec
 
 
 --
+-- Name: CONSTRAINT users_image_length ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_image_length ON public.users IS 'An address of any length that browsers take, or a picture as a data: address: the largest photo that Microsoft gives is some 130,000 characters. get-session reads and sends it each time.';
+
+
+--
+-- Name: CONSTRAINT users_name_length ON users; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT users_name_length ON public.users IS 'Longer than any name: a trusted backend may keep more in it than the 1,000 that the auth API takes; get-session reads and sends it each time.';
+
+
+--
 -- Name: CONSTRAINT users_times_finite ON users; Type: COMMENT; Schema: public; Owner: -
 --
 
@@ -538,7 +626,9 @@ CREATE TABLE public.verifications (
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     CONSTRAINT verifications_expires_after_created CHECK ((expires_at > created_at)),
-    CONSTRAINT verifications_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at)))
+    CONSTRAINT verifications_identifier_length CHECK ((length(identifier) <= 1000)),
+    CONSTRAINT verifications_times_finite CHECK ((isfinite(expires_at) AND isfinite(created_at) AND isfinite(updated_at))),
+    CONSTRAINT verifications_value_length CHECK ((length(value) <= 65536))
 );
 
 
@@ -546,7 +636,7 @@ CREATE TABLE public.verifications (
 -- Name: TABLE verifications; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.verifications IS 'What was sent out to be brought back once: password resets, OAuth states, codes. Written and used up by the auth door, by Better Auth and by trusted backends.';
+COMMENT ON TABLE public.verifications IS 'What was sent out to be brought back once: password resets, OAuth states, codes. Written and used up by the auth API, by Better Auth and by trusted backends.';
 
 
 --
@@ -599,10 +689,24 @@ COMMENT ON CONSTRAINT verifications_expires_after_created ON public.verification
 
 
 --
+-- Name: CONSTRAINT verifications_identifier_length ON verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT verifications_identifier_length ON public.verifications IS 'A prefix, and a token or an address; what is far longer no index holds.';
+
+
+--
 -- Name: CONSTRAINT verifications_times_finite ON verifications; Type: COMMENT; Schema: public; Owner: -
 --
 
 COMMENT ON CONSTRAINT verifications_times_finite ON public.verifications IS 'infinity is no time in JSON or in most languages, and would be a token that never expires.';
+
+
+--
+-- Name: CONSTRAINT verifications_value_length ON verifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON CONSTRAINT verifications_value_length ON public.verifications IS 'A user''s id, a code, or what an OAuth state carries, in JSON.';
 
 
 --
@@ -928,4 +1032,15 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090800'),
     ('20261122090900'),
     ('20261122091000'),
-    ('20261122091100');
+    ('20261122091100'),
+    ('20261125110000'),
+    ('20261125110001'),
+    ('20261125110002'),
+    ('20261125110003'),
+    ('20261125110004'),
+    ('20261125110005'),
+    ('20261125110006'),
+    ('20261125110007'),
+    ('20261125110008'),
+    ('20261125110009'),
+    ('20261125110010');

@@ -43,11 +43,15 @@ def _signature(keyed: hmac.HMAC, value: str) -> bytes:
 
 
 def parse(header: str) -> dict[str, str]:
-    """A Cookie header by name; the first of a name counts, values are percent-decoded."""
+    """A Cookie header by name; the first of a name counts, values are percent-decoded.
+
+    Nothing but spaces and tabs is taken off a name: to a browser one with another white space is
+    another name, which any site of the domain may set, whatever its prefix promises.
+    """
     found: dict[str, str] = {}
     for part in header.split(";"):
-        name, separator, value = part.strip().partition("=")
-        name, value = name.strip(), value.strip()
+        name, separator, value = part.partition("=")
+        name, value = name.strip(" \t"), value.strip(" \t")
         if not separator or name in found:
             continue
         if value[:1] == value[-1:] == '"' and len(value) > 1:

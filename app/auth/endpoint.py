@@ -87,6 +87,7 @@ class Endpoint:
         if self.body is not None:
             validation.raise_if_invalid(self.body("body", context.body))
         if self.query is not None:
+            context.query = _storable("query", context.query)
             validation.raise_if_invalid(self.query("query", context.query))
         if self.checks_login_csrf and "cookie" not in request.headers:
             _check_login_csrf(services, request)
@@ -276,10 +277,10 @@ async def _body(request: Request, *, accepts_form: bool) -> Any:
             f'Content-Type "{content_type}" is not allowed. Allowed types: {", ".join(allowed)}',
         )
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
-    if media_type == _FORM:
-        return dict(parse_qsl(text, keep_blank_values=True))
     try:
-        return _without_surrogates(json.loads(text, parse_constant=_refuse_constant))
+        if media_type == _FORM:
+            return _storable("body", dict(parse_qsl(text, keep_blank_values=True)))
+        return _storable("body", json.loads(text, parse_constant=_refuse_constant))
     except (ValueError, RecursionError):
         raise AuthError(400, "BAD_REQUEST", "Invalid JSON in request body") from None
 
@@ -289,16 +290,24 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _without_surrogates(value: Any) -> Any:
-    """Lone surrogates, which JSON can carry and no database stores, as U+FFFD."""
+def _storable(path: str, value: Any) -> Any:
+    """A value without lone surrogates, which JSON can carry and no database stores: U+FFFD instead.
+
+    Raises AuthError 400 for a NUL, before anything is looked up: the answer must not tell whether
+    there was something to store.
+    """
     if isinstance(value, str):
+        if "\0" in value:
+            raise AuthError(400, "BAD_REQUEST", f"[{path}] Invalid input: a NUL is not storable")
         if value.isascii():
             return value
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_storable(f"{path}.{number}", item) for number, item in enumerate(value)]
     if isinstance(value, dict):
-        return {_without_surrogates(n): _without_surrogates(item) for n, item in value.items()}
+        return {
+            _storable(path, name): _storable(f"{path}.{name}", item) for name, item in value.items()
+        }
     return value
 
 

@@ -4,8 +4,8 @@ An entry is an origin (``https://app.example.com``), one with wildcards (``https
 without ``://`` it is matched against host and port alone), or an app's own scheme
 (``myapp://``). ``*`` also crosses dots, ``?`` is one character.
 
-Addresses are parsed by the WHATWG URL Standard (Ada, the parser that Node uses), so that what is
-checked here is what a browser goes to.
+Addresses are parsed by the WHATWG URL Standard (Ada, the parser that Node uses) and judged after
+the parse, so that what is checked here is where a browser goes.
 """
 
 import re
@@ -17,7 +17,8 @@ from urllib.parse import quote
 from ada_url import URL, URLSearchParams
 
 _HTTP: Final = ("http:", "https:")
-_SAFE_PATH: Final = re.compile(r"/(?!/)[^\x00-\x1f\x7f\\]*")
+_AMBIGUOUS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+"""What browsers drop or take for a slash, and other readers do not."""
 _ENCODED_SLASH: Final = re.compile(r"%(2f|5c)", re.IGNORECASE)
 
 
@@ -43,18 +44,20 @@ class Origins:
 
     def trusts(self, url: str, *, relative: bool = False) -> bool:
         """Whether ``url`` leads to a trusted place; ``relative``: a path of our own will do."""
+        if _AMBIGUOUS.search(url):
+            return False
         if url.startswith("/"):
             return relative and self._is_own_path(url)
         parsed = _parsed(url)
         return parsed is not None and any(_matches(parsed, entry) for entry in self._entries)
 
     def _is_own_path(self, url: str) -> bool:
-        if _SAFE_PATH.fullmatch(url) is None:
-            return False
-        if _ENCODED_SLASH.search(re.split(r"[?#]", url, maxsplit=1)[0]):
-            return False
         parsed = _parsed(url, self.own)
-        return parsed is not None and parsed.origin == self.own
+        if parsed is None or parsed.origin != self.own or url.startswith("//"):
+            return False
+        # without its dots `/.//evil.example` is another site's address
+        path = parsed.pathname
+        return not path.startswith("//") and _ENCODED_SLASH.search(path) is None
 
     @staticmethod
     def header(url: str) -> str:
@@ -86,7 +89,7 @@ class Origins:
 
 
 def _relative(given: str, parsed: URL) -> str:
-    if given.startswith("/"):
+    if given.startswith("/") and not parsed.pathname.startswith("//"):
         return parsed.pathname + parsed.search + parsed.hash
     return parsed.href
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.auth import passwords
 from app.auth.context import CREDENTIAL, RequestContext, redirect, seconds, utc_now
@@ -23,15 +23,15 @@ async def request_reset(context: RequestContext) -> Any:
     if not services.mail.possible:
         raise AuthError(400, "RESET_PASSWORD_DISABLED")
     user = await context.database.fetchrow(users.by_email, context.body["email"].lower())
-    token = reset_token()
-    if user is None:
-        await context.database.fetch(verifications.find, _identifier(token), 1)
-        return {"status": True, "message": _SENT}
-    expires_at = utc_now() + seconds(_LIFETIME)
-    await context.database.fetch(verifications.create, _identifier(token), str(user.id), expires_at)
+    # for an address that nobody has the same is written, for nobody and until the next purge, so
+    # that the time of the answer does not tell
+    user_id, lifetime = (user.id, _LIFETIME) if user else (uuid4(), 1)
+    token, expires_at = reset_token(), utc_now() + seconds(lifetime)
+    await context.database.fetch(verifications.create, _identifier(token), str(user_id), expires_at)
     callback = quote(context.body_field("redirectTo") or "", safe="")
     url = f"{services.base_url}/reset-password/{token}?callbackURL={callback}"
-    await services.mail.send("reset-password", user.email, str(user.id), url, token)
+    if user is not None:
+        await services.mail.send("reset-password", user.email, str(user_id), url, token)
     return {"status": True, "message": _SENT}
 
 

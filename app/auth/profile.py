@@ -8,7 +8,16 @@ from app.auth.context import RequestContext, redirect, seconds, utc_now
 from app.auth.endpoint import get, post
 from app.auth.password_change import is_current_password
 from app.auth.tokens import deletion_token
-from app.auth.validation import email, fields, nullable, optional, record, string
+from app.auth.validation import (
+    email,
+    fields,
+    long_string,
+    nullable,
+    optional,
+    record,
+    short_string,
+    string,
+)
 from app.errors import AuthError, StatementError
 from app.statements import users, verifications
 
@@ -18,7 +27,7 @@ _DELETION_LIFETIME: Final = 24 * 3600
 def check_update(path: str, value: Any) -> list[str]:
     """The body of /update-user. Better Auth stores a number as text and fails on a null name."""
     return record(path, value) or fields(
-        {"name": optional(string), "image": optional(nullable(string))}
+        {"name": optional(short_string), "image": optional(nullable(long_string))}
     )(path, value)
 
 

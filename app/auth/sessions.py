@@ -15,6 +15,8 @@ from app.statements import sessions
 
 _DONT_REMEMBER_TTL: Final = 24 * 3600
 """Seconds that a session lasts whose user did not want to be remembered."""
+_MAX_USER_AGENT: Final = 2000
+"""Characters that are kept: what a browser calls itself is never refused for its length."""
 
 
 async def find(context: RequestContext, *, may_write: bool = True) -> CurrentSession | None:
@@ -63,7 +65,7 @@ def new_session(
 ) -> tuple[UUID, str, datetime, str, str]:
     """The arguments of the statement that creates a session."""
     lifetime = context.settings.session_expires_in if remember else _DONT_REMEMBER_TTL
-    user_agent = context.headers.get("user-agent", "")
+    user_agent = context.headers.get("user-agent", "")[:_MAX_USER_AGENT]
     expires_at = utc_now() + seconds(lifetime)
     return user_id, new_token(), expires_at, context.client_ip or "", user_agent
 

@@ -1,5 +1,7 @@
 """POST /sign-up/email: a user, its password and its first session."""
 
+import asyncio
+import time
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,9 +14,11 @@ from app.auth.validation import (
     both,
     email,
     fields,
+    long_string,
     non_empty_string,
     optional,
     record,
+    short_string,
     string,
 )
 from app.database import Transaction
@@ -22,26 +26,26 @@ from app.errors import AuthError, StatementError
 from app.schema import Session, User
 from app.statements import sessions, users
 
+_WRITING: Final = 0.1
+"""Seconds after the hash that a sign-up takes at least which tells nobody who is registered."""
+
 
 async def sign_up(context: RequestContext) -> Any:
     body, settings = context.body, context.settings
     address, password = body["email"].lower(), body["password"]
     passwords.check_new(password)
     signs_in = settings.auto_sign_in and not settings.require_email_verification
-    if await context.database.fetchrow(users.by_email, address):
-        if signs_in:
-            raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
-        # the same answer in the same time, so that nobody learns who has an account
-        await context.services.passwords.dummy_hash(password)
-        return {"token": None, "user": _invented(body["name"], address, body.get("image"))}
+    if signs_in and await context.database.fetchrow(users.by_email, address):
+        raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
     stored = await context.services.passwords.hash(password)
+    hashed_at = time.monotonic()
     remember = body.get("rememberMe") is not False
 
-    async def write(transaction: Transaction) -> tuple[User, Session | None]:
-        (user,) = await transaction.fetch(
+    async def write(transaction: Transaction) -> tuple[User | None, Session | None]:
+        user = await transaction.fetchrow(
             users.sign_up, body["name"], address, body.get("image"), CREDENTIAL, stored
         )
-        if not signs_in:
+        if user is None or not signs_in:
             return user, None
         arguments = new_session(context, user.id, remember=remember)
         return user, await transaction.fetchrow(sessions.create, *arguments)
@@ -49,26 +53,31 @@ async def sign_up(context: RequestContext) -> Any:
     try:
         user, session = await context.database.transaction("users.sign_up", write)
     except StatementError as error:
-        # another sign-up was faster, or the database cannot store the text
         raise AuthError(422, "FAILED_TO_CREATE_USER") from error
-    if settings.send_verification_on_sign_up:
+    if user is None and signs_in:  # another sign-up was faster
+        raise AuthError(422, "FAILED_TO_CREATE_USER")
+    if user is not None and settings.send_verification_on_sign_up:
         await email_verification.send(context, user, body.get("callbackURL") or "/")
+    if not signs_in:
+        # the same answer in the same time, so that nobody learns who has an account
+        await asyncio.sleep(max(0.0, hashed_at + _WRITING - time.monotonic()))
+    user = user or _invented(body["name"], address, body.get("image"))
     if session is not None:
         context.set_session_cookie(session.token, remember=remember)
     return {"token": session.token if session else None, "user": serializers.user(user)}
 
 
-def _invented(name: str, address: str, image: str | None) -> dict[str, Any]:
+def _invented(name: str, address: str, image: str | None) -> User:
     now = utc_now()
-    return serializers.user(User(uuid4(), name, address, False, image, now, now))
+    return User(uuid4(), name, address, False, image, now, now)
 
 
 _FIELDS: Final = fields(
     {
-        "name": string,
+        "name": short_string,
         "email": email,
         "password": non_empty_string,
-        "image": optional(string),
+        "image": optional(long_string),
         "callbackURL": optional(string),
         "rememberMe": optional(boolean),
     }

@@ -15,6 +15,11 @@ Check = Callable[[str, Any], list[str]]
 UNDEFINED: Final = object()
 """What is not there, which null is not."""
 
+MAX_SHORT_TEXT: Final = 1000  # a name
+MAX_EMAIL: Final = 254  # of an address that SMTP carries (RFC 5321)
+MAX_TEXT: Final = 4096
+MAX_LONG_TEXT: Final = 32_768  # a picture as a data: address, a provider's token
+
 _EMAIL: Final = re.compile(
     r"(?!\.)(?!.*\.\.)[A-Za-z0-9_'+.-]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}",
     re.ASCII,
@@ -22,7 +27,7 @@ _EMAIL: Final = re.compile(
 
 
 def is_email(text: str) -> bool:
-    return _EMAIL.fullmatch(text) is not None
+    return len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 def _kind(value: Any) -> str:
@@ -48,7 +53,22 @@ def _typed(kind: str) -> Check:
     return check
 
 
-string: Final = _typed("string")
+def text(limit: int) -> Check:
+    """A text of at most ``limit`` characters. One of any length never comes as far as a handler."""
+
+    def check(path: str, value: Any) -> list[str]:
+        if not isinstance(value, str):
+            return [f"[{path}] Invalid input: expected string, received {_kind(value)}"]
+        if len(value) > limit:
+            return [f"[{path}] Too big: expected string to have <={limit} characters"]
+        return []
+
+    return check
+
+
+string: Final = text(MAX_TEXT)
+short_string: Final = text(MAX_SHORT_TEXT)
+long_string: Final = text(MAX_LONG_TEXT)
 boolean: Final = _typed("boolean")
 record: Final = _typed("record")
 _object: Final = _typed("object")
@@ -122,10 +142,10 @@ provider: Final = fields(
         "idToken": optional(
             fields(
                 {
-                    "token": string,
+                    "token": long_string,
                     "nonce": optional(string),
-                    "accessToken": optional(string),
-                    "refreshToken": optional(string),
+                    "accessToken": optional(long_string),
+                    "refreshToken": optional(long_string),
                     "expiresAt": optional(_typed("number")),
                 }
             )

@@ -49,6 +49,8 @@ _new_user = (
     Query.into(users.table)
     .columns("name", "email", "image")
     .insert(Parameter("name", "text"), _EMAIL, Parameter("image", "text"))
+    .on_conflict("email")
+    .do_nothing()
     .returning(*(users.table.field(name) for name in users.columns))
 )
 _created = Table("created")
@@ -73,6 +75,7 @@ sign_up: Final[Statement[User]] = statement(
     .with_(_new_account, "account"),
     User,
 )
+"""No row: somebody has the address."""
 
 update_profile: Final[Statement[User]] = statement(
     "users.update_profile",

@@ -1,6 +1,7 @@
 """Every migration goes up, down and up again with rows in the tables; db/schema.sql is the sum."""
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -117,10 +118,16 @@ def test_column_index_and_removal_go_up_down_and_up_with_rows(
     postgres: Server, empty: str, later: Path, tmp_path: Path
 ) -> None:
     """The same with a new column, a concurrent build and a removal: the test itself is tested."""
+    (limit,) = files.MIGRATIONS.glob("*_limit_users_lengths.sql")
+    comment = re.search(r"COMMENT ON CONSTRAINT users_image_length [^;]*;", limit.read_text())
+    assert comment is not None
     (later / "20990101000200_remove_users_image.sql").write_text(
         "-- migrate:up\nALTER TABLE users DROP COLUMN image;\n-- migrate:down\n"
-        "ALTER TABLE users ADD COLUMN image text;\nCOMMENT ON COLUMN users.image IS"
+        "ALTER TABLE users ADD COLUMN image text,"
+        " ADD CONSTRAINT users_image_length CHECK (length(image) <= 262144);\n"
+        "COMMENT ON COLUMN users.image IS"
         " 'Address of a picture, or null. Written by the user and by trusted backends.';\n"
+        f"{comment[0]}\n"
     )
     files.write_lock_file(later)
     versions = files.versions(later)

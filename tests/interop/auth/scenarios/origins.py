@@ -30,7 +30,8 @@ ORIGINS = (
 CALLBACKS = (
     "/", "/a", "/a/b?c=d#e", "/a/../b", "//x.example", "/\\x.example", "\\/x.example", "/a\\b",
     "/%2fx.example", "/a%2Fb", "/%5cx.example", "/a?b=%2F", "/a#%2f", "/a%20b", "/a b", "/ü",
-    "/a//b", "///x.example", "/a@b", "/:80", "/a?u=https://x.example", "/\tx", "/a\n", "/%00",
+    "/a//b", "///x.example", "/.//x.example", "/a/..//x.example", "/%2e//x.example", "/a@b",
+    "/:80", "/a?u=https://x.example", "/\tx", "/a\n", "/%00",
     "/.", "/..", "/~a-b_c.d", "/a+b", "/a;b", "/a,b", "/a'b", '/a"b', "/<a>", "/[a]", "/{a}",
     "/a|b", "/a^b", "/a`b", "/a!$&()*=b", "/a%", "/a%zz", "?a=b", "#a", "a", "dashboard", "./a",
     "../a", "x.example", " /a", "/a ", "http:/a", "https:x.example", "https:///x.example",
