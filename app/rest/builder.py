@@ -109,7 +109,8 @@ class QueryBuilder:
         column = relation.columns.get(name)
         if column is None:
             raise unknown_column(relation.name, name)
-        check_secret(relation, column, self._secrets)
+        if column.secret and not self._secrets:
+            raise lacks_secrets(relation, column)
         return column
 
     def check_levels(self) -> None:
@@ -283,12 +284,10 @@ class QueryBuilder:
         return query
 
 
-def check_secret(relation: Relation, column: Column, secrets: bool) -> None:
-    """Raises RestError 403 for a secret column without the scope."""
-    if column.secret and not secrets:
-        raise not_permitted(
-            "column", f"{relation.name}.{column.name}", "The key lacks the scope secrets."
-        )
+def lacks_secrets(relation: Relation, column: Column) -> RestError:
+    return not_permitted(
+        "column", f"{relation.name}.{column.name}", "The key lacks the scope secrets."
+    )
 
 
 def json_array(row: Term) -> Term:

@@ -4,13 +4,13 @@ Each gives one row: how many rows were found or written, these as JSON made by t
 else a response needs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.errors import RestError
 from app.rest.binding import BoundStatement, Output
-from app.rest.builder import QueryBuilder, Resource, all_of, check_secret, filtered, json_array
+from app.rest.builder import QueryBuilder, Resource, all_of, filtered, json_array, lacks_secrets
 from app.rest.query_tree import QueryTree
 from app.schema import Column, Relation
 from app.sql import (
@@ -92,8 +92,13 @@ def count(target: Target) -> BoundStatement:
     return _bound(f"rest.{target.relation.name}.count", query, builder)
 
 
-def check_writable(relation: Relation, names: Iterable[str], *, secrets: bool) -> None:
-    """Raises RestError: PGRST204 for an unknown column, 403 for a secret one."""
+def check_writable(
+    relation: Relation, names: Iterable[str], *, secrets: bool, changed: Container[str] = ()
+) -> None:
+    """Check the columns of a body, of which ``changed`` are those that rows already have.
+
+    Raises RestError: PGRST204 for an unknown column, 403 for one that takes the scope ``secrets``.
+    """
     for name in names:
         column = relation.columns.get(name)
         if column is None:
@@ -102,7 +107,8 @@ def check_writable(relation: Relation, names: Iterable[str], *, secrets: bool) -
                 "PGRST204",
                 f"Could not find the '{name:.100}' column of '{relation.name}' in the schema cache",
             )
-        check_secret(relation, column, secrets)
+        if not secrets and (column.settled if name in changed else column.guarded):
+            raise lacks_secrets(relation, column)
 
 
 def insert(target: Target, insert: Insert, output: Output) -> BoundStatement:

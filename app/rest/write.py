@@ -116,8 +116,13 @@ class BodyPlan(WritePlan):
         columns = self.tree.columns
         if columns is None:
             columns = tuple(rows[0]) if rows else ()
-        queries.check_writable(self.relation, columns, secrets=self.secrets)
+        changed = self.changed(columns)
+        queries.check_writable(self.relation, columns, secrets=self.secrets, changed=changed)
         return rows, columns
+
+    def changed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of the columns to write can change in a row that is there already."""
+        return columns
 
     def column(self, rows: Rows, name: str) -> list[Any]:
         """What the rows say for a column, None where they say nothing. Raises RestError."""
@@ -179,6 +184,12 @@ class InsertPlan(BodyPlan):
         statement = self._statement(columns, generated, defaulted, single)
         arguments = statement.arguments(values, self.max_rows, parameters)
         return await self.run(database, statement, arguments), statement.labels
+
+    def changed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if not self.merges:
+            return ()
+        # in those of the conflict the old row and the new one are equal
+        return tuple(name for name in columns if name not in (self.on_conflict or ()))
 
     def column(self, rows: Rows, name: str) -> list[Any]:
         column = super().column(rows, name)
