@@ -62,6 +62,8 @@ _CASTS: Final = frozenset(
     )
 )
 _MAX_JOINS: Final = 60
+_MAX_NESTED_LISTS: Final = 2
+"""Each list in a list multiplies the rows by the limit of a page."""
 # An alias in a request cannot end in a dot, so this name is never that of a selected column.
 _EMBED: Final = "embed."
 
@@ -75,6 +77,8 @@ class Resource:
     level: Level
     items: tuple[ColumnItem | EmbedItem, ...] = ()
     path: tuple[str, ...] = ()
+    nested_lists: int = 0
+    """Relations on the path of which a row can have many."""
 
     def embed(self, label: str) -> EmbedItem | None:
         """The embedded relation of that name."""
@@ -161,11 +165,15 @@ class QueryBuilder:
         if self._joins > _MAX_JOINS:
             # each test of an embedded relation repeats those below it
             raise too_much("joins", _MAX_JOINS)
+        nested_lists = resource.nested_lists + (not relationship.to_one)
+        if nested_lists > _MAX_NESTED_LISTS:
+            raise too_much("lists of rows nested in each other", _MAX_NESTED_LISTS)
         table = Table(relationship.target.name, alias=f"r{self._joins}")
         join = table.field(relationship.target_column) == resource.source.field(relationship.column)
         path = (*resource.path, item.label)
         self._used.add(path)
-        inner = Resource(relationship.target, table, self.tree.level(path), item.items, path)
+        level = self.tree.level(path)
+        inner = Resource(relationship.target, table, level, item.items, path, nested_lists)
         return inner, join, relationship
 
     # which rows
