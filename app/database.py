@@ -110,10 +110,17 @@ class Database:
             statement.name, lambda connection: _fetch(connection, statement, arguments)
         )
 
-    async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
-        """The first row of a statement. Raises DatabaseError."""
+    async def fetchrow(
+        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
+    ) -> Row | None:
+        """The first row of a statement. Raises DatabaseError.
+
+        ``timeout``: seconds for the statement, where these are not those of the settings.
+        """
         return await self._run(
-            statement.name, lambda connection: _fetchrow(connection, statement, arguments)
+            statement.name,
+            lambda connection: _fetchrow(connection, statement, arguments, timeout),
+            timeout,
         )
 
     async def transaction(
@@ -122,16 +129,18 @@ class Database:
         work: "Callable[[Transaction], Awaitable[Result]]",
         *,
         rollback: bool = False,
+        timeout: float | None = None,
     ) -> Result:
         """Run several statements as one transaction; what ``work`` raises undoes them.
 
         ``work`` does nothing but run statements, for it is called again when the server gives up a
         transaction that can succeed later. With ``rollback`` everything is undone in any case.
+        ``timeout``: seconds for all of them, where these are not those of the settings.
         Raises DatabaseError.
         """
 
         async def run(connection: Any) -> Result:
-            async with asyncio.timeout(self._settings.query_timeout):
+            async with asyncio.timeout(timeout or self._settings.query_timeout):
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
@@ -145,9 +154,14 @@ class Database:
                 await _roll_back(connection, transaction)
                 return result
 
-        return await self._run(name, run)
+        return await self._run(name, run, timeout)
 
-    async def _run(self, name: str, work: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def _run(
+        self,
+        name: str,
+        work: Callable[[Any], Awaitable[Result]],
+        timeout: float | None = None,
+    ) -> Result:
         started = perf_counter()
         attempt = 1
         try:
@@ -159,7 +173,9 @@ class Database:
                         await self._pool.expire_connections()
                     pause = _pause_before_retry(error, attempt)
                     if pause is None:
-                        raise _statement_error(error, self._settings.query_timeout) from None
+                        raise _statement_error(
+                            error, timeout or self._settings.query_timeout
+                        ) from None
                 attempt += 1
                 await asyncio.sleep(pause)
         finally:
@@ -277,9 +293,12 @@ async def _fetch(
 
 
 async def _fetchrow(
-    connection: Any, statement: Statement[Row], arguments: tuple[Any, ...]
+    connection: Any,
+    statement: Statement[Row],
+    arguments: tuple[Any, ...],
+    timeout: float | None = None,
 ) -> Row | None:
-    record = await connection.fetchrow(statement.text, *arguments)
+    record = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
     return record if statement.row is None or record is None else statement.row(*record)
 
 

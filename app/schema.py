@@ -46,14 +46,23 @@ _TYPES: Final[dict[Any, ColumnType]] = {
 Secret = Annotated[str, Meta(extra={"secret": True})]
 """A column whose value gives access: shown and written only with the scope ``secrets``."""
 
+GUARDED: Final = Meta(extra={"guarded": "always"})
+"""A column that says who gets in, or until when: written only with the scope ``secrets``."""
+
+SETTLED: Final = Meta(extra={"guarded": "later"})
+"""A column that says who a row is: given to a new row, but changed only with ``secrets``."""
+
 
 class User(msgspec.Struct, frozen=True):
-    """A row of ``users``. Times are UTC."""
+    """A row of ``users``. Times are UTC.
 
-    id: UUID
+    Whoever changes an address can have a new password mailed to it.
+    """
+
+    id: Annotated[UUID, SETTLED]
     name: str
-    email: str
-    email_verified: bool
+    email: Annotated[str, SETTLED]
+    email_verified: Annotated[bool, SETTLED]
     image: str | None
     created_at: datetime
     updated_at: datetime
@@ -62,10 +71,10 @@ class User(msgspec.Struct, frozen=True):
 class Session(msgspec.Struct, frozen=True):
     """A row of ``sessions``. Times are UTC."""
 
-    id: UUID
-    user_id: UUID
+    id: Annotated[UUID, SETTLED]
+    user_id: Annotated[UUID, GUARDED]
     token: Secret
-    expires_at: datetime
+    expires_at: Annotated[datetime, GUARDED]
     ip_address: str
     user_agent: str
     created_at: datetime
@@ -75,15 +84,15 @@ class Session(msgspec.Struct, frozen=True):
 class Account(msgspec.Struct, frozen=True):
     """A row of ``accounts``. Times are UTC."""
 
-    id: UUID
-    user_id: UUID
-    account_id: str
-    provider_id: str
+    id: Annotated[UUID, SETTLED]
+    user_id: Annotated[UUID, GUARDED]
+    account_id: Annotated[str, GUARDED]
+    provider_id: Annotated[str, GUARDED]
     access_token: Secret | None
     refresh_token: Secret | None
     id_token: Secret | None
-    access_token_expires_at: datetime | None
-    refresh_token_expires_at: datetime | None
+    access_token_expires_at: Annotated[datetime, GUARDED] | None
+    refresh_token_expires_at: Annotated[datetime, GUARDED] | None
     scope: str | None
     password: Secret | None
     created_at: datetime
@@ -97,12 +106,12 @@ class Verification(msgspec.Struct, frozen=True):
     reads it takes the account over), and the code that a plugin sent in ``value``.
     """
 
-    id: UUID
+    id: Annotated[UUID, GUARDED]
     identifier: Secret
     value: Secret
-    expires_at: datetime
-    created_at: datetime
-    updated_at: datetime
+    expires_at: Annotated[datetime, GUARDED]
+    created_at: Annotated[datetime, GUARDED]
+    updated_at: Annotated[datetime, GUARDED]
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -139,7 +148,7 @@ def new_token() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the catalogue has it, and whether it is secret."""
+    """A column as the catalogue has it, and what of it takes the scope ``secrets``."""
 
     name: str
     type: ColumnType
@@ -147,6 +156,11 @@ class Column:
     default: str | None
     """The default as PostgreSQL prints it, or None."""
     secret: bool
+    """Seeing it, and all else."""
+    guarded: bool
+    """Giving it to a new row, and changing it."""
+    settled: bool
+    """Changing it in a row that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +230,19 @@ class Relation:
         base = next((option for option in options if option is not NoneType), declared.type)
         meta = [m for m in getattr(base, "__metadata__", ()) if isinstance(m, Meta)]
         plain = get_args(base)[0] if meta else base
+        extra: dict[str, Any] = {}
+        for each in meta:
+            extra |= each.extra or {}
+        secret = bool(extra.get("secret"))
+        guarded = secret or extra.get("guarded") == "always"
         return Column(
             name=declared.name,
             type=_TYPES[base] if base in _TYPES else _TYPES[plain],
             nullable=bool(options),
             default=self.defaults.get(declared.name),
-            secret=any((m.extra or {}).get("secret") for m in meta),
+            secret=secret,
+            guarded=guarded,
+            settled=guarded or extra.get("guarded") == "later",
         )
 
 

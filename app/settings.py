@@ -204,6 +204,8 @@ class Settings:
         doc="How long a request waits for a connection.")
     query_timeout: float = setting("GATEPOST_QUERY_TIMEOUT", SECONDS, default=10.0,
         doc="How long a statement may run before it is cancelled on the server.")
+    rest_query_timeout: float = setting("GATEPOST_REST_QUERY_TIMEOUT", SECONDS, default=4.0,
+        doc="How long a statement of the REST API may run, at most as long as any other.")
     request_timeout: float = setting("GATEPOST_REQUEST_TIMEOUT", SECONDS, default=30.0,
         doc="How long a request may take in all.")
     max_rows: int = setting("GATEPOST_MAX_ROWS", integer(1, 1_000_000), default=1000,

@@ -4,6 +4,7 @@ A request becomes an ApiRequest, the ApiRequest a Plan, and the Plan runs one st
 the rows as the JSON that is sent. Plans are kept by the shape of their requests.
 """
 
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -19,7 +20,9 @@ from app.errors import DatabaseError, RestError
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
 from app.rest.keys import ServiceKeys, require
-from app.rest.plan import PREFIX, Plan
+from app.rest.places import Places
+from app.rest.places import for_api as places_of_api
+from app.rest.plan import PREFIX, Limits, Plan
 from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
 from app.rest.query_tree import Value
 from app.rest.read import ReadPlan
@@ -55,6 +58,10 @@ class RestAPI:
         self._database = database
         self._settings = settings
         self._relations = relations
+        timeout = min(settings.rest_query_timeout, settings.query_timeout)
+        self._limits = Limits(settings.max_rows, timeout)
+        self._api_places = Semaphore(places_of_api(settings.pool_size))
+        self._places: dict[str, Places] = {}
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings.service_keys)
         self._secrets = frozenset(column.name for column in columns if column.secret)
@@ -94,7 +101,21 @@ class RestAPI:
             return Response(headers={"allow": ",".join(METHODS)})
         plan, values = self._plan(relation, request)
         body = await request.body() if plan.reads_body else b""
-        return await plan.execute(self._database, values, body)
+        state = request.scope["state"]
+        places = self._places_of(state["service_key"])
+        await places.take(request)
+        try:
+            return await plan.execute(self._database, values, body, state.get("request_id"))
+        finally:
+            places.give_back()
+
+    def _places_of(self, key: ServiceKey) -> Places:
+        places = self._places.get(key.sha256)
+        if places is None:
+            settings = self._settings
+            places = Places(self._api_places, settings.pool_size, settings.acquire_timeout)
+            self._places[key.sha256] = places
+        return places
 
     def _plan(self, relation: Relation, request: Request) -> tuple[Plan, list[Value]]:
         """The plan for a request, and the values of its query string."""
@@ -112,7 +133,7 @@ class RestAPI:
         shape = (*shape, parts if is_cacheable(query_string, query) else query.tree)
         plan = self.plans.get(shape)
         if plan is None:
-            plan = _PLANS[request.method](api_request, self._relations, self._settings.max_rows)
+            plan = _PLANS[request.method](api_request, self._relations, self._limits)
             self.plans.put(shape, plan)
         return plan, query.values + headers.range_values
 
@@ -122,8 +143,14 @@ class RestAPI:
             raise unknown_method(request.method)
         accept = ", ".join(request.headers.getlist("accept"))
         response_format = media.negotiate(accept, root=True)
-        require(request.state.service_key, "read", "pg_catalog")
-        body = await openapi.describe(self._database, self._relations)
+        key: ServiceKey = request.state.service_key
+        require(key, "read", "pg_catalog")
+        places = self._places_of(key)
+        await places.take(request)
+        try:
+            body = await openapi.describe(self._database, self._relations)
+        finally:
+            places.give_back()
         return Response(body, headers={"content-type": response_format.content_type})
 
 

@@ -62,6 +62,8 @@ _CASTS: Final = frozenset(
     )
 )
 _MAX_JOINS: Final = 60
+_MAX_NESTED_LISTS: Final = 2
+"""Each list in a list multiplies the rows by the limit of a page."""
 # An alias in a request cannot end in a dot, so this name is never that of a selected column.
 _EMBED: Final = "embed."
 
@@ -75,6 +77,8 @@ class Resource:
     level: Level
     items: tuple[ColumnItem | EmbedItem, ...] = ()
     path: tuple[str, ...] = ()
+    nested_lists: int = 0
+    """Relations on the path of which a row can have many."""
 
     def embed(self, label: str) -> EmbedItem | None:
         """The embedded relation of that name."""
@@ -109,7 +113,8 @@ class QueryBuilder:
         column = relation.columns.get(name)
         if column is None:
             raise unknown_column(relation.name, name)
-        check_secret(relation, column, self._secrets)
+        if column.secret and not self._secrets:
+            raise lacks_secrets(relation, column)
         return column
 
     def check_levels(self) -> None:
@@ -160,11 +165,15 @@ class QueryBuilder:
         if self._joins > _MAX_JOINS:
             # each test of an embedded relation repeats those below it
             raise too_much("joins", _MAX_JOINS)
+        nested_lists = resource.nested_lists + (not relationship.to_one)
+        if nested_lists > _MAX_NESTED_LISTS:
+            raise too_much("lists of rows nested in each other", _MAX_NESTED_LISTS)
         table = Table(relationship.target.name, alias=f"r{self._joins}")
         join = table.field(relationship.target_column) == resource.source.field(relationship.column)
         path = (*resource.path, item.label)
         self._used.add(path)
-        inner = Resource(relationship.target, table, self.tree.level(path), item.items, path)
+        level = self.tree.level(path)
+        inner = Resource(relationship.target, table, level, item.items, path, nested_lists)
         return inner, join, relationship
 
     # which rows
@@ -283,12 +292,10 @@ class QueryBuilder:
         return query
 
 
-def check_secret(relation: Relation, column: Column, secrets: bool) -> None:
-    """Raises RestError 403 for a secret column without the scope."""
-    if column.secret and not secrets:
-        raise not_permitted(
-            "column", f"{relation.name}.{column.name}", "The key lacks the scope secrets."
-        )
+def lacks_secrets(relation: Relation, column: Column) -> RestError:
+    return not_permitted(
+        "column", f"{relation.name}.{column.name}", "The key lacks the scope secrets."
+    )
 
 
 def json_array(row: Term) -> Term:

@@ -17,6 +17,9 @@ from app.errors import (
 )
 from app.responses import RETRY_AFTER, error_response
 
+RESPONSE_TOO_LONG: Final = "gatepost.response_too_long"
+"""A setting that no server has: SQL has no other way to fail with a text of one's own."""
+
 METHODS: Final = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _STATUS_BY_CLASS: Final[dict[str, int]] = {
@@ -151,6 +154,10 @@ def error_to_response(error: Exception, hidden: frozenset[str]) -> Response:
 
 def _from_server(error: StatementError, hidden: frozenset[str]) -> RestError:
     sqlstate = error.sqlstate
+    if sqlstate == "42704" and RESPONSE_TOO_LONG in error.message:
+        return RestError(
+            400, "54000", "The response is too long", None, "Select less, or give a limit."
+        )
     status = _STATUS.get(sqlstate) or _STATUS_BY_CLASS.get(sqlstate[:2], 400)
     details = error.details
     if details and hidden:

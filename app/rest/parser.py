@@ -46,7 +46,7 @@ _CAST: Final = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)
 _AGGREGATE_CALL: Final = re.compile(rf"\.(?:{'|'.join(_AGGREGATES)})\(\)")
 _NESTED_LOGIC: Final = re.compile(r"(not\.)?(and|or)(?=\()")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,4000}")
-_PATH_PART: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^".]+)')
+_PATH_PART: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"|([^".]+)|(")')
 _ALIAS_BYTES: Final = 63
 
 Quantifier = Literal["any", "all"] | None
@@ -121,6 +121,8 @@ class _Parser:
 
     def level_parameter(self, path: tuple[str, ...], last: str, value: str) -> None:
         negated = last in ("and", "or") and path[-1:] == ("not",)
+        if len(path) > MAX_DEPTH:
+            raise too_much("levels of embedding", MAX_DEPTH)
         level = self.levels.setdefault(path[:-1] if negated else path, _Level())
         match last:
             case "and" | "or":
@@ -298,8 +300,12 @@ def _operator(scanner: Scanner) -> tuple[str, bool, Quantifier]:
 
 def _path(name: str) -> list[str]:
     """``a.b."c.d"`` as its parts."""
-    parts = _PATH_PART.findall(name)
-    return [re.sub(r"\\(.)", r"\1", quoted) or plain for quoted, plain in parts] or [name]
+    parts = []
+    for part in _PATH_PART.finditer(name):
+        if part[3]:  # the search for its end would be repeated from every quote that follows
+            raise bad_syntax("name", name, part.start() + 1, "a closing quote")
+        parts.append(part[2] or re.sub(r"\\(.)", r"\1", part[1]))
+    return parts or [name]
 
 
 def _names(scanner: Scanner) -> tuple[str, ...]:

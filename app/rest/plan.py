@@ -1,6 +1,7 @@
 """Plans: what follows from the shape of a request, and answers each request that has it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -17,6 +18,16 @@ from app.sql import Record
 PREFIX: Final = "/rest/v1"
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may cost."""
+
+    max_rows: int
+    """Rows of a page, and of each relation embedded in a row."""
+    query_timeout: float
+    """Seconds for a statement."""
+
+
 class Plan:
     """The statements for requests of one shape, and the form of their responses.
 
@@ -26,20 +37,22 @@ class Plan:
     reads_body = False
 
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
         self.relation = request.relation
         self.tree = request.query.tree
         self.preferences = request.preferences
         self.format = request.response_format
-        self.max_rows = max_rows
+        self.limits = limits
         self.secrets = "secrets" in request.key.scopes
         self.target = Target(relations, self.relation, self.tree, self.secrets)
         applied = self.preferences.applied
         self._headers = {"preference-applied": applied} if applied else {}
         self._body_headers = {"content-type": self.format.content_type, **self._headers}
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
         """Answer a request; ``values`` are those of its query string, in its order.
 
         Raises RestError and DatabaseError.

@@ -4,13 +4,14 @@ Each gives one row: how many rows were found or written, these as JSON made by t
 else a response needs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.errors import RestError
 from app.rest.binding import BoundStatement, Output
-from app.rest.builder import QueryBuilder, Resource, all_of, check_secret, filtered, json_array
+from app.rest.builder import QueryBuilder, Resource, all_of, filtered, json_array, lacks_secrets
+from app.rest.errors import RESPONSE_TOO_LONG
 from app.rest.query_tree import QueryTree
 from app.schema import Column, Relation
 from app.sql import (
@@ -35,6 +36,8 @@ _BODY: Final = "body."
 _INSERTED: Final = "inserted."
 _WRITTEN: Final = AliasedQuery("written_rows")
 _CHOSEN: Final = AliasedQuery("chosen_rows")
+_LOGGED_KEYS: Final = 20
+MAX_RESPONSE: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,13 @@ def count(target: Target) -> BoundStatement:
     return _bound(f"rest.{target.relation.name}.count", query, builder)
 
 
-def check_writable(relation: Relation, names: Iterable[str], *, secrets: bool) -> None:
-    """Raises RestError: PGRST204 for an unknown column, 403 for a secret one."""
+def check_writable(
+    relation: Relation, names: Iterable[str], *, secrets: bool, changed: Container[str] = ()
+) -> None:
+    """Check the columns of a body, of which ``changed`` are those that rows already have.
+
+    Raises RestError: PGRST204 for an unknown column, 403 for one that takes the scope ``secrets``.
+    """
     for name in names:
         column = relation.columns.get(name)
         if column is None:
@@ -102,7 +110,8 @@ def check_writable(relation: Relation, names: Iterable[str], *, secrets: bool) -
                 "PGRST204",
                 f"Could not find the '{name:.100}' column of '{relation.name}' in the schema cache",
             )
-        check_secret(relation, column, secrets)
+        if not secrets and (column.settled if name in changed else column.guarded):
+            raise lacks_secrets(relation, column)
 
 
 def insert(target: Target, insert: Insert, output: Output) -> BoundStatement:
@@ -263,11 +272,22 @@ def _written(
     rows = Query.from_(_WRITTEN).select(*(terms or _any_column(resource)))
     # the limit has chosen the rows already; only their order is left
     rows = rows.orderby(*builder.order(resource))
-    one = _one_row(rows, terms, output, more)
+    one = _one_row(rows, terms, output, [*more, _first_keys(target.relation)])
     if chosen is not None:
         one = one.with_(chosen, _CHOSEN.name)
     one = one.with_(query, _WRITTEN.name)
     return _bound(f"rest.{target.relation.name}.{kind}", one, builder, terms)
+
+
+def _first_keys(relation: Relation) -> Term:
+    """The primary keys of the first rows written, as texts, for the log."""
+    texts = ", ".join(["{}::text"] * len(relation.primary_key))
+    first = f"SELECT concat_ws(',', {texts}) FROM {_WRITTEN.name} LIMIT {_LOGGED_KEYS}"  # noqa: S608
+    return Expression(
+        f"ARRAY({first})",
+        *(_WRITTEN.field(name) for name in relation.primary_key),
+        alias="ids",
+    )
 
 
 def _one_row(page: Any, terms: Sequence[Term], output: Output, more: Sequence[Term]) -> Any:
@@ -282,8 +302,18 @@ def _one_row(page: Any, terms: Sequence[Term], output: Output, more: Sequence[Te
         body = Expression("json_strip_nulls({})", body)
     selected: list[Term] = [Expression("count(*)", alias="count")]
     if output.body:
-        selected.append(Expression("{}::text", body, alias="body"))
+        selected.append(_bounded(body))
     return Query.from_(rows).select(*selected, *more)
+
+
+def _bounded(body: Term) -> Term:
+    """The JSON as text. One that is too long is an error in the server, which undoes a write."""
+    return Expression(
+        f"CASE WHEN octet_length({{0}}::text) <= {MAX_RESPONSE} THEN {{0}}::text"
+        f" ELSE current_setting('{RESPONSE_TOO_LONG}') END",
+        body,
+        alias="body",
+    )
 
 
 def _bound(

@@ -13,7 +13,7 @@ from app.rest import media, queries
 from app.rest.binding import BoundStatement, Output
 from app.rest.errors import unsatisfiable_range
 from app.rest.keys import require
-from app.rest.plan import Plan, content_range, only_row
+from app.rest.plan import Limits, Plan, content_range, only_row
 from app.rest.query_tree import ParsedQuery, Value, ValueIndex
 from app.rest.request import ApiRequest
 from app.schema import Relation
@@ -24,7 +24,7 @@ _RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
 
 class ReadPlan(Plan):
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
         require(request.key, "read", request.relation.name)
         # preferences for writing have no effect here, and are not said to have had one
@@ -32,11 +32,9 @@ class ReadPlan(Plan):
         self._range: _RangeHeader | None = None
         query = request.query
         if request.has_range:
-            self._range = _RangeHeader(query, max_rows)
+            self._range = _RangeHeader(query, limits.max_rows)
             query = self._range.applied_to(query)
-        super().__init__(
-            replace(request, preferences=preferences, query=query), relations, max_rows
-        )
+        super().__init__(replace(request, preferences=preferences, query=query), relations, limits)
         self._head = request.method == "HEAD"
         self._offset = self.tree.level().offset
         self._page = self._read(total=preferences.count == "exact")
@@ -46,13 +44,15 @@ class ReadPlan(Plan):
         if preferences.count == "estimated":
             self._counted_page = self._read(total=True)
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
         if self._range is not None:
             values = self._range.narrow(values)
         page, total = self._page, None
         if self._estimate is not None:
             total = _planned_rows(await self._fetch(database, self._estimate, values))
-            if self.preferences.count == "estimated" and total <= self.max_rows:
+            if self.preferences.count == "estimated" and total <= self.limits.max_rows:
                 page = self._counted_page
         row = await self._fetch(database, page, values)
         return self._response(row, page.labels, _number(values, self._offset) or 0, total)
@@ -60,8 +60,9 @@ class ReadPlan(Plan):
     async def _fetch(
         self, database: Database, statement: BoundStatement, values: Sequence[Value]
     ) -> Record:
-        arguments = statement.arguments(values, self.max_rows)
-        return only_row(await database.fetchrow(statement.statement, *arguments))
+        arguments = statement.arguments(values, self.limits.max_rows)
+        timeout = self.limits.query_timeout
+        return only_row(await database.fetchrow(statement.statement, *arguments, timeout=timeout))
 
     def _read(self, *, total: bool) -> BoundStatement:
         output = Output(

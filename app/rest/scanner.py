@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final, TypeVar
 
 from app.errors import RestError
 from app.rest.errors import bad_syntax
 
 Result = TypeVar("Result")
-_NAME: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([\w $-]*[\w$])', re.ASCII)
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_NAME: Final = re.compile(r'"((?:[^"\\]++|\\.)++)"|([\w $-]*[\w$])', re.ASCII)
+_QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+
+
+@cache
+def _none_of(characters: str) -> re.Pattern[str]:
+    return re.compile(f"[^{re.escape(characters)}]*")
 
 
 class Scanner:
@@ -72,10 +78,10 @@ class Scanner:
         return match[2].strip()
 
     def until(self, ends: str) -> str:
+        """The text up to the first of the characters ``ends``, or to its end."""
         start = self.position
-        while not self.at_end and self.text[self.position] not in ends:
-            self.position += 1
-        return self.text[start : self.position]
+        match = self.match(_none_of(ends))
+        return self.text[start : match.end()] if match else ""
 
     def remainder(self) -> str:
         rest, self.position = self.rest, len(self.text)

@@ -30,7 +30,7 @@ _MAX_NUMERIC: Final = 131_072, 16_383
 """Digits before and after the point (PostgreSQL 18, "Numeric Types")."""
 # in an array literal: an element in quotes or a plain one, and the comma after it or the end
 _ELEMENT: Final = re.compile(
-    r'\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^",{}\\\s]|\\.)(?:\s*(?:[^",{}\\\s]|\\.))*))\s*(,|\Z)',
+    r'\s*(?:"((?:[^"\\]++|\\.)*+)"|((?:[^",{}\\\s]|\\.)(?:\s*+(?:[^",{}\\\s]|\\.))*+))\s*(,|\Z)',
     re.DOTALL,
 )
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

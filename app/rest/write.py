@@ -15,11 +15,12 @@ from app.rest.binding import BoundStatement, Output
 from app.rest.errors import bad_body, not_singular
 from app.rest.keys import require
 from app.rest.media import Rows
-from app.rest.plan import PREFIX, Plan, content_range, only_row
+from app.rest.plan import PREFIX, Limits, Plan, content_range, only_row
 from app.rest.query_tree import Condition, ParsedQuery, Value, ValueIndex
 from app.rest.request import ApiRequest
 from app.rest.values import FROM_TEXT, array_literal
 from app.schema import Relation
+from app.security_events import security_event
 from app.settings import KeyScope
 from app.sql import Record
 
@@ -33,11 +34,12 @@ class WritePlan(Plan):
     scopes: ClassVar[tuple[KeyScope, ...]] = ("write", "read")
 
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
         for scope in self.scopes:
             require(request.key, scope, request.relation.name)
-        super().__init__(request, relations, max_rows)
+        super().__init__(request, relations, limits)
+        self._key_name, self._method = request.key.name, request.method
         self.returns_rows = self.preferences.returns == "representation"
         self.output = Output(
             body=self.returns_rows,
@@ -50,12 +52,18 @@ class WritePlan(Plan):
         database: Database,
         statement: BoundStatement,
         arguments: tuple[Any, ...],
+        request_id: str | None,
         max_affected: int | None = None,
     ) -> Record:
-        """Run a writing statement; undo it when its row fails a check, or when that is wanted."""
+        """Run a writing statement; undo it when its row fails a check, or when that is wanted.
+
+        What was written is an event, with the keys of the first rows.
+        """
         rollback = self.preferences.tx == "rollback"
+        timeout = self.limits.query_timeout
         if not (rollback or self.format.singular or max_affected is not None):
-            return only_row(await database.fetchrow(statement.statement, *arguments))
+            row = await database.fetchrow(statement.statement, *arguments, timeout=timeout)
+            return self._logged(only_row(row), request_id)
 
         async def write(transaction: Transaction) -> Record:
             row = only_row(await transaction.fetchrow(statement.statement, *arguments))
@@ -69,7 +77,22 @@ class WritePlan(Plan):
                 )
             return row
 
-        return await database.transaction(statement.statement.name, write, rollback=rollback)
+        row = await database.transaction(
+            statement.statement.name, write, rollback=rollback, timeout=timeout
+        )
+        return row if rollback else self._logged(row, request_id)
+
+    def _logged(self, row: Record, request_id: str | None) -> Record:
+        security_event(
+            "rest_write",
+            key=self._key_name,
+            method=self._method,
+            table=self.relation.name,
+            ids=row["ids"],
+            count=row["count"],
+            request_id=request_id,
+        )
+        return row
 
     @property
     def max_affected(self) -> int | None:
@@ -104,9 +127,9 @@ class BodyPlan(WritePlan):
     reads_body = True
 
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
-        super().__init__(request, relations, max_rows)
+        super().__init__(request, relations, limits)
         uniform = self.tree.columns is None
         self.body_format = media.body_format(request.content_type, uniform=uniform)
 
@@ -116,8 +139,13 @@ class BodyPlan(WritePlan):
         columns = self.tree.columns
         if columns is None:
             columns = tuple(rows[0]) if rows else ()
-        queries.check_writable(self.relation, columns, secrets=self.secrets)
+        changed = self.changed(columns)
+        queries.check_writable(self.relation, columns, secrets=self.secrets, changed=changed)
         return rows, columns
+
+    def changed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of the columns to write can change in a row that is there already."""
+        return columns
 
     def column(self, rows: Rows, name: str) -> list[Any]:
         """What the rows say for a column, None where they say nothing. Raises RestError."""
@@ -130,9 +158,9 @@ class InsertPlan(BodyPlan):
     scopes = ("write",)
 
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
-        super().__init__(request, relations, max_rows)
+        super().__init__(request, relations, limits)
         self.on_conflict: tuple[str, ...] | None = None
         if self.preferences.resolution is not None:
             self.on_conflict = self.tree.on_conflict or self.relation.primary_key
@@ -143,11 +171,13 @@ class InsertPlan(BodyPlan):
             require(request.key, "read", self.relation.name)
         self._statement = lru_cache(_STATEMENTS)(self._make_statement)
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
         rows, columns = self.read_body(body)
         if not rows:
             return self.written(201, None, (), content_range(0, 0, None))
-        row, labels = await self.insert(database, rows, columns, values)
+        row, labels = await self.insert(database, rows, columns, values, request_id)
         headers = content_range(0, 0, self.total(row["count"]))
         if self._gives_location and row["count"] == 1:
             headers["location"] = self._location(row["key"])
@@ -160,6 +190,7 @@ class InsertPlan(BodyPlan):
         rows: Rows,
         columns: tuple[str, ...],
         values: Sequence[Value],
+        request_id: str | None,
     ) -> tuple[Record, tuple[str, ...]]:
         """Insert the rows; gives the row of the statement and the labels of its columns."""
         factories = self.relation.default_factories
@@ -177,8 +208,15 @@ class InsertPlan(BodyPlan):
         for name in defaulted:
             parameters[f"d_{name}"] = [name not in row for row in rows]
         statement = self._statement(columns, generated, defaulted, single)
-        arguments = statement.arguments(values, self.max_rows, parameters)
-        return await self.run(database, statement, arguments), statement.labels
+        arguments = statement.arguments(values, self.limits.max_rows, parameters)
+        row = await self.run(database, statement, arguments, request_id)
+        return row, statement.labels
+
+    def changed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if not self.merges:
+            return ()
+        # in those of the conflict the old row and the new one are equal
+        return tuple(name for name in columns if name not in (self.on_conflict or ()))
 
     def column(self, rows: Rows, name: str) -> list[Any]:
         column = super().column(rows, name)
@@ -236,11 +274,11 @@ class PutPlan(InsertPlan):
     scopes = ("write", "read")
 
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
         tree = request.query.tree
         without_levels = ParsedQuery(replace(tree, levels=()), request.query.values)
-        super().__init__(replace(request, query=without_levels), relations, max_rows)
+        super().__init__(replace(request, query=without_levels), relations, limits)
         self.on_conflict, self.merges = self.relation.primary_key, True
         level = tree.level()
         if level.is_limited or request.has_range:
@@ -260,7 +298,9 @@ class PutPlan(InsertPlan):
                 "Filters must include all and only primary key columns with 'eq' operators",
             )
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
         identity = {
             name: FROM_TEXT[self.relation.columns[name].type](str(values[index]))
             for name, index in self._identity.items()
@@ -272,19 +312,21 @@ class PutPlan(InsertPlan):
             raise RestError(
                 400, "PGRST115", "Payload values do not match URL in primary key column(s)"
             )
-        row, labels = await self.insert(database, rows, columns, ())
+        row, labels = await self.insert(database, rows, columns, (), request_id)
         status = 200 if self.returns_rows else 204
         return self.written(201 if row["inserted"] else status, row, labels)
 
 
 class UpdatePlan(BodyPlan):
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
-        super().__init__(request, relations, max_rows)
+        super().__init__(request, relations, limits)
         self._statement = lru_cache(_STATEMENTS)(self._make_statement)
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
         rows, columns = self.read_body(body)
         if len(rows) != 1:
             raise bad_body("PATCH takes one JSON object")
@@ -293,8 +335,8 @@ class UpdatePlan(BodyPlan):
             return self.written(status, None, (), content_range(0, 0, None))
         parameters = {f"c_{name}": self.column(rows, name)[0] for name in columns}
         statement = self._statement(columns)
-        arguments = statement.arguments(values, self.max_rows, parameters)
-        row = await self.run(database, statement, arguments, self.max_affected)
+        arguments = statement.arguments(values, self.limits.max_rows, parameters)
+        row = await self.run(database, statement, arguments, request_id, self.max_affected)
         headers = content_range(0, row["count"], self.total(row["count"]))
         return self.written(status, row, statement.labels, headers)
 
@@ -304,14 +346,16 @@ class UpdatePlan(BodyPlan):
 
 class DeletePlan(WritePlan):
     def __init__(
-        self, request: ApiRequest, relations: Mapping[str, Relation], max_rows: int
+        self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
-        super().__init__(request, relations, max_rows)
+        super().__init__(request, relations, limits)
         self._statement = queries.delete(self.target, self.output)
 
-    async def execute(self, database: Database, values: Sequence[Value], body: bytes) -> Response:
-        arguments = self._statement.arguments(values, self.max_rows)
-        row = await self.run(database, self._statement, arguments, self.max_affected)
+    async def execute(
+        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+    ) -> Response:
+        arguments = self._statement.arguments(values, self.limits.max_rows)
+        row = await self.run(database, self._statement, arguments, request_id, self.max_affected)
         headers = content_range(0, 0, self.total(row["count"]))
         status = 200 if self.returns_rows else 204
         return self.written(status, row, self._statement.labels, headers)

@@ -561,7 +561,9 @@ def secrets() -> Iterator[Attack]:
             yield Attack(f"/rest/v1/{target}", method, headers, body, expected=expected)
     for body, form in product(REFUSED, FORMS):
         headers = (JSON, RETURN, *form)
-        yield Attack(f"/rest/v1/sessions?{ONE}", "PATCH", headers, body, expected=(400, 406, 409))
+        yield Attack(
+            f"/rest/v1/sessions?{ONE}", "PATCH", headers, body, expected=(400, 403, 406, 409)
+        )
         upsert = json.dumps(json.loads(session(id=str(SESSIONS[0]))) | json.loads(body)).encode()
         yield Attack("/rest/v1/sessions", "POST", (JSON, MERGE, RETURN, *form), upsert)
     changed = session(id=str(SESSIONS[0]))

@@ -878,15 +878,21 @@ def test_star_leaves_secrets_out(connect: Connect, rest: Client) -> None:
     assert full == row | {"token": DEVICES[3]["token"]}
 
 
-def test_backend_creates_a_session_it_cannot_read(connect: Connect, guests: None) -> None:
+def test_backend_changes_a_session_it_cannot_read(
+    connect: Connect, rest: Client, wire: Wire, guests: None
+) -> None:
     new = {"user_id": HAL, "expires_at": "2100-01-01T00:00:00Z"}
-    (row,) = connect("backend").from_("sessions").insert(new).execute().data
-    assert row["user_id"] == HAL
+    assert refusal(connect("backend").from_("sessions").insert(new)).code == "42501"
+    assert wire.status == 403
+    rest.from_("sessions").insert(new).execute()
+    agents = connect("backend").from_("sessions").update({"user_agent": "Other/1"})
+    (row,) = agents.eq("user_id", HAL).execute().data
+    assert (row["user_id"], row["user_agent"]) == (HAL, "Other/1")
     assert "token" not in row
 
 
 def test_refusal_holds_no_secret(connect: Connect, rest: Client, wire: Wire) -> None:
-    sessions = connect("backend").from_("sessions").update({"expires_at": "1999-01-01T00:00:00Z"})
+    sessions = connect("backend").from_("sessions").update({"ip_address": "1" * 46})
     assert refusal(sessions.eq("user_id", BOB)).code == "23514"  # PostgreSQL's detail is the row
     assert DEVICES[3]["token"] not in wire.answers[-1].text
 

@@ -34,6 +34,7 @@ def test_unset_settings_have_their_defaults() -> None:
         pool_size=10,
         acquire_timeout=5.0,
         query_timeout=10.0,
+        rest_query_timeout=4.0,
         request_timeout=30.0,
         max_rows=1000,
         max_body=10 * 1024 * 1024,
@@ -69,7 +70,10 @@ def test_good_values_cover_every_field() -> None:
 
 
 WHOLE = ["PORT", "GATEPOST_POOL_SIZE", "GATEPOST_MAX_ROWS", "GATEPOST_MAX_BODY"]
-SECONDS = ["GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUEST_TIMEOUT"]
+SECONDS = [
+    *("GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUEST_TIMEOUT"),
+    "GATEPOST_REST_QUERY_TIMEOUT",
+]
 
 
 @pytest.mark.parametrize("name", WHOLE)
