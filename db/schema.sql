@@ -848,6 +848,20 @@ COMMENT ON INDEX public.verifications_identifier_created_at_idx IS 'Serves the o
 
 
 --
+-- Name: verifications_value_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verifications_value_idx ON public.verifications USING btree (value) WHERE (length(value) = 36);
+
+
+--
+-- Name: INDEX verifications_value_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.verifications_value_idx IS 'Serves the end of all proofs of a user, whose id is the value (WHERE value = AND length(value) = 36), when a password or an address changes.';
+
+
+--
 -- Name: accounts accounts_set_row_times; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -928,4 +942,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090800'),
     ('20261122090900'),
     ('20261122091000'),
-    ('20261122091100');
+    ('20261122091100'),
+    ('20261125100000'),
+    ('20261125100100');
