@@ -2,8 +2,8 @@
 
 A signed value is ``value.signature``, the signature being HMAC-SHA-256 with the UTF-8 bytes of the
 secret in padded standard Base64; the whole is percent-encoded. A signature that does not verify is
-the same as no cookie. Mail tokens are signed with the same key where a Better Auth server reads them:
-a value that could be the signed part of one is no cookie either.
+the same as no cookie. Mail tokens are signed with the same key where a Better Auth server reads
+them: a value that could be the signed part of one is no cookie either.
 """
 
 import binascii

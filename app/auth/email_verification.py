@@ -1,7 +1,8 @@
 """Proof that an address is the user's: the mail, and what following its link does.
 
-The token is a JWT, which names the address that it was sent to or that it replaces: it shows nothing
-of another. Following the link again changes nothing, and it ends with a new password or address.
+The token is a JWT, which names the address that it was sent to or that it replaces: it shows
+nothing of another. Following the link again changes nothing, and it ends with a new password or
+address.
 """
 
 import asyncio

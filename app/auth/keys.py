@@ -1,7 +1,7 @@
 """A key for each purpose, derived from the secret by HKDF (RFC 5869) with SHA-256.
 
-The secret itself signs what a Better Auth server has to verify: cookies, and mail tokens where there
-is such a server.
+The secret itself signs what a Better Auth server has to verify: cookies, and mail tokens where
+there is such a server.
 """
 
 import hmac

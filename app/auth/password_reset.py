@@ -1,7 +1,7 @@
 """A new password by mail, for a user who has forgotten the old one.
 
-A reset ends every other link that was mailed to the user. Asking for one ends none: anybody can ask,
-and would keep the owner of the address from following any.
+A reset ends every other link that was mailed to the user. Asking for one ends none: anybody can
+ask, and would keep the owner of the address from following any.
 """
 
 from typing import Any, Final

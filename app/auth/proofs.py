@@ -2,8 +2,8 @@
 
 A link to reset a password or to delete an account carries a random token, which is the identifier;
 the value is the user's id. Where the table is not to open anything, SHA-256 stands in for the
-identifier, in the form of Better Auth's ``verification.storeIdentifier: "hashed"``. A link that shows
-an address carries a JWT; its jti is kept, so that the link ends before the JWT expires.
+identifier, in the form of Better Auth's ``verification.storeIdentifier: "hashed"``. A link that
+shows an address carries a JWT; its jti is kept, so that the link ends before the JWT expires.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Tokens that are sent by mail: random texts and JSON Web Tokens.
 
 A JWT here is HS256 over the header ``{"alg":"HS256"}`` with the claims email, userId, updateTo,
-requestType, jti, iat and exp. Where no Better Auth server reads it, it has a key and a type of its own.
+requestType, jti, iat and exp. Where no Better Auth server reads it, it has a key and a type of its
+own.
 """
 
 import secrets

@@ -97,7 +97,7 @@ unlink: Final = statement(
         "gone",
     ),
 )
-"""Never the last account of a user: all of them are locked first, and those that are left then count."""
+"""Never the last account of a user: all are locked first, and those that are left then count."""
 
 create_password: Final = statement(
     "accounts.create_password",

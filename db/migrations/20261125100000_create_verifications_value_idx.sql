@@ -6,4 +6,5 @@ CREATE INDEX CONCURRENTLY verifications_value_idx ON verifications (value) WHERE
 
 -- migrate:down transaction:false
 
+-- Lost: nothing; a new password or address then reads all verifications to end the links of its user.
 DROP INDEX CONCURRENTLY IF EXISTS verifications_value_idx;

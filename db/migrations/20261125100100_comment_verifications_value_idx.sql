@@ -5,4 +5,5 @@ COMMENT ON INDEX verifications_value_idx IS
 
 -- migrate:down
 
+-- Lost: a comment.
 COMMENT ON INDEX verifications_value_idx IS NULL;

@@ -1,73 +1,19 @@
 """A session begins only while what was checked still stands.
 
-A connection holds the row that the other side is about to change, so each race is run at the one
+A transaction holds the row that the other side is about to change, so each race is run at the one
 point where it was lost; then the same with requests that run beside each other.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+from concurrent.futures import ThreadPoolExecutor
 
-import asyncpg
 import pytest
 
 from app.auth.passwords import hashed
 from tests.security.people import NEW, PASSWORD, Person, Site
-from tests.support import wait_until
-
+from tests.security.races import raced
 
 OTHER = "yet another password"
-OLD = "correct horse battery"
-
-
-class Held:
-    """A transaction that has changed something and not committed yet."""
-
-    def __init__(self, at: Site, *statements: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._at = at
-        self._connection = self._run(asyncpg.connect(at.service.database_url))
-        for statement in ("BEGIN", *statements):
-            self._run(self._connection.execute(statement))
-
-    def _run(self, work):  # noqa: ANN001, ANN202
-        return self._loop.run_until_complete(work)
-
-    def commit(self) -> None:
-        self._run(self._connection.execute("COMMIT"))
-
-    def close(self) -> None:
-        self._run(self._connection.close())
-        self._loop.close()
-
-    def wait_for_the_other(self, request: Future) -> None:
-        """Until the request waits for this transaction, or has its answer already."""
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()"
-        )
-        wait_until(lambda: request.done() or self._at.sql(waiting) != "0", "the request")
-
-
-@contextmanager
-def held(at: Site, *statements: str) -> Iterator[Held]:
-    one = Held(at, *statements)
-    try:
-        yield one
-    finally:
-        one.close()
-
-
-def raced(at: Site, request: Callable[[], object], *statements: str):  # noqa: ANN201
-    """What the request gives that arrives while a transaction of these statements is open."""
-    with held(at, *statements) as other, ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(request)
-        other.wait_for_the_other(asked)
-        other.commit()
-        return asked.result()
 
 
 def changed(person: Person, password: str = NEW) -> str:

@@ -9,7 +9,6 @@ from app.errors import SettingsError
 from app.settings import AuthSettings
 from tests.security.people import BASE, SECRET, Site, cookie, signature
 
-
 NEEDED = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": BASE}
 
 
@@ -153,7 +152,7 @@ def test_sign_in_ends_the_session_that_it_replaces(sites: Callable[..., Site]) -
 def test_sign_in_keeps_the_sessions_of_the_multi_session_plugin(
     sites: Callable[..., Site],
 ) -> None:
-    """A Better Auth server beside us keeps several sessions in one browser, under names of theirs."""
+    """A Better Auth server beside us keeps several sessions in one browser."""
     at = sites()
     person = at.sign_up()
     several = cookie(person.token, f"better-auth.session_token_multi-{person.token.lower()}")
