@@ -7,6 +7,8 @@ fields and the docstrings of their classes.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final, Literal, cast, get_args
 
 from app.environment import (
@@ -184,6 +186,16 @@ class AuthSettings:
         doc="The `Domain` of the cookies, to share them between subdomains.")
     # fmt: on
     mail: MailSettings = MailSettings()
+
+    @cached_property
+    def greatest_session_age(self) -> timedelta | None:
+        """``session_max_age`` as get-session compares it, once a request; None: there is none."""
+        return timedelta(seconds=self.session_max_age) if self.session_max_age else None
+
+    @cached_property
+    def refresh_window(self) -> timedelta:
+        """How long before its expiry a session is due for a refresh."""
+        return timedelta(seconds=self.session_expires_in - self.session_update_age)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "AuthSettings | None":

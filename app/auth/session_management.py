@@ -37,7 +37,7 @@ async def get_session(context: RequestContext) -> Any:
 async def list_sessions(context: RequestContext) -> Any:
     """GET /list-sessions."""
     user_id = context.user.id
-    now, max_age = utc_now(), context.settings.session_max_age
+    now, max_age = utc_now(), context.settings.greatest_session_age
     found = await context.database.fetch(statements.of_user, user_id, now, _MAX_LISTED)
     return [
         serializers.session(session)

@@ -5,7 +5,7 @@ UPDATE of the row as it was read, so it never brings back what was revoked, and 
 than the greatest age of a session.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -30,22 +30,21 @@ async def find(context: RequestContext, *, may_write: bool = True) -> CurrentSes
         return None
     found = await context.services.session_loader.load(token)
     now, settings = utc_now(), context.settings
-    if found is None or has_ended(found.session, now, settings.session_max_age):
+    max_age = settings.greatest_session_age
+    if found is None or has_ended(found.session, now, max_age):
         context.clear_cookies()
         if found is not None and may_write:
-            greatest = settings.session_max_age
-            oldest = now - seconds(greatest) if greatest else None
+            oldest = now - max_age if max_age else None
             await context.database.fetch(sessions.expire, token, now, oldest)
         return None
     if context.dont_remember or context.query.get("disableRefresh"):
         return CurrentSession(found.session, found.user)
     expires_at = found.session.expires_at
-    due = expires_at - seconds(settings.session_expires_in - settings.session_update_age)
-    if due > now:
+    if expires_at - now > settings.refresh_window:
         return CurrentSession(found.session, found.user, needs_refresh=False)
     later = now + seconds(settings.session_expires_in)
-    if settings.session_max_age:
-        later = min(later, found.session.created_at + seconds(settings.session_max_age))
+    if max_age:
+        later = min(later, found.session.created_at + max_age)
     if later <= expires_at or not may_write:
         return CurrentSession(found.session, found.user, needs_refresh=later > expires_at)
     refreshed = await context.database.fetchrow(sessions.refresh, later, token, expires_at)
@@ -59,10 +58,10 @@ async def find(context: RequestContext, *, may_write: bool = True) -> CurrentSes
     return CurrentSession(refreshed or found.session, found.user)
 
 
-def has_ended(session: Session, now: datetime, max_age: int) -> bool:
-    """Whether it has expired, or reached its greatest age in seconds (0: there is none)."""
+def has_ended(session: Session, now: datetime, max_age: timedelta | None) -> bool:
+    """Whether it has expired, or reached its greatest age."""
     return session.expires_at <= now or (
-        max_age != 0 and session.created_at <= now - seconds(max_age)
+        max_age is not None and now - session.created_at >= max_age
     )
 
 

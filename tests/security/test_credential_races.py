@@ -177,3 +177,17 @@ def test_unlink_beside_a_deletion_of_the_other_account_is_refused(
     )  # fmt: skip
     assert (answer.status_code, answer.json()["code"]) == (400, "FAILED_TO_UNLINK_LAST_ACCOUNT")
     assert at.sql(f"SELECT count(*) FROM accounts WHERE user_id = '{person.id}'") == "1"
+
+
+def test_sign_ins_beside_a_deletion_leave_nothing(sites: Callable[..., Site]) -> None:
+    at = sites(GATEPOST_DELETE_USER="true")
+    with ThreadPoolExecutor(9) as pool:
+        for _ in range(5):
+            person = at.sign_up()
+            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            deletion = pool.submit(person.browser.post, "/delete-user", json={"password": PASSWORD})
+            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            assert {one.result().status_code for one in signing_in} <= {200, 401}
+            assert deletion.result().status_code == 200
+            assert at.sessions(person) == set()
+            assert at.sign_in(person.email).status_code == 401

@@ -35,7 +35,7 @@ def as_cookie(token: str) -> str:
 
 
 def test_derived_keys_are_those_of_rfc_5869() -> None:
-    """A.3 of the RFC has no salt; by hand then, and unlike each other and any cookie's signature."""
+    """By hand, with a salt of our own; unlike each other and any cookie's signature."""
     extracted = hmac.new(b"gatepost", SECRET.encode(), hashlib.sha256).digest()
     expected = hmac.new(extracted, b"mail token\x01", hashlib.sha256).digest()
     assert derived_key(SECRET, "mail token") == expected
@@ -151,7 +151,7 @@ def test_change_to_what_is_no_address_is_refused(sites: Callable[..., Site]) -> 
 
 
 def test_host_cookies_cannot_be_set_by_a_subdomain(sites: Callable[..., Site]) -> None:
-    """Browsers take a name that begins with __Host- only with Secure and Path=/, without a domain."""
+    """Browsers take a name with __Host- only with Secure and Path=/, and without a domain."""
     at = sites(**ALONE, GATEPOST_SECURE_COOKIES="on")
     person = at.sign_up()
     mallory = at.sign_up("mallory")
