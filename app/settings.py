@@ -7,7 +7,9 @@ fields and the docstrings of their classes.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, cast, get_args
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Final, Literal, cast, get_args
 
 from app.environment import (
     BOOLEAN,
@@ -30,8 +32,10 @@ from app.errors import SettingsError
 
 KeyScope = Literal["read", "write", "secrets"]
 RateLimitMode = Literal["database", "memory", "off"]
+BetterAuthServer = Literal["plain", "hashed", "none"]
 SCOPES: Final[frozenset[KeyScope]] = frozenset(get_args(KeyScope))
-_MAX_AGE: Final = 400 * 24 * 3600  # what browsers keep a cookie for
+_DAY: Final = 24 * 3600
+_MAX_AGE: Final = 400 * _DAY  # what browsers keep a cookie for
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class AuthSettings:
             "and a Better Auth server on the same tables has the same ones.")
     base_url: str = setting("GATEPOST_BASE_URL", ORIGIN,
         doc="The public origin of the service: it is trusted, and links in mails begin with it.")
+    better_auth_server: BetterAuthServer = setting(
+        "GATEPOST_BETTER_AUTH_SERVER", one_of(*get_args(BetterAuthServer)), default="plain",
+        doc="Whether a Better Auth server uses the same tables: `plain` and `hashed` are its "
+            "`verification.storeIdentifier`, `none`: there is no such server, and "
+            "[nothing is left as it would need it](SECURITY.md#what-a-leak-of-the-database-opens).")
     trusted_origins: tuple[str, ...] = setting("GATEPOST_TRUSTED_ORIGINS", origin_list, default=(),
         doc="Other origins that may send requests, and that redirects may lead to.")
     trusted_proxies: tuple[Network, ...] = setting(
@@ -113,13 +122,22 @@ class AuthSettings:
         "GATEPOST_RATE_LIMIT", one_of(*get_args(RateLimitMode)), default="database",
         doc="Where requests are counted: across all processes, in each process, or not at all.")
     session_expires_in: int = setting(
-        "GATEPOST_SESSION_EXPIRES_IN", integer(60, _MAX_AGE), default=7 * 24 * 3600,
-        doc="How long a session lives after its last refresh.")
+        "GATEPOST_SESSION_EXPIRES_IN", integer(60, _MAX_AGE), default=7 * _DAY,
+        doc="How long a session lives that is not used: the time after its last refresh.")
     session_update_age: int = setting(
-        "GATEPOST_SESSION_UPDATE_AGE", integer(0, _MAX_AGE), default=24 * 3600,
-        doc="How long after a refresh the next one is due.")
+        "GATEPOST_SESSION_UPDATE_AGE", integer(0, _MAX_AGE), default=_DAY,
+        documented_default="`86400`, or half of `GATEPOST_SESSION_EXPIRES_IN` if that is less",
+        doc="How long after a refresh the next one is due; less than "
+            "`GATEPOST_SESSION_EXPIRES_IN`.")
+    session_max_age: int = setting(
+        "GATEPOST_SESSION_MAX_AGE", integer(0, _MAX_AGE), default=30 * _DAY,
+        documented_default="`2592000`, or `GATEPOST_SESSION_EXPIRES_IN` if that is more",
+        doc="How long after sign-in a session ends, however often it is used; 0: never.")
+    max_sessions: int = setting(
+        "GATEPOST_MAX_SESSIONS", integer(1, 10_000), default=100,
+        doc="Live sessions of a user at most; a further sign-in ends the oldest.")
     session_fresh_age: int = setting(
-        "GATEPOST_SESSION_FRESH_AGE", integer(0, _MAX_AGE), default=24 * 3600,
+        "GATEPOST_SESSION_FRESH_AGE", integer(0, _MAX_AGE), default=_DAY,
         doc="How long after sign-in a session counts as fresh; 0: always.")
     defer_session_refresh: bool = setting(
         "GATEPOST_DEFER_SESSION_REFRESH", BOOLEAN, default=False,
@@ -152,6 +170,12 @@ class AuthSettings:
         "GATEPOST_SECURE_COOKIES", one_of("auto", "on", "off"), default=False,
         documented_default="`auto`",
         doc="Whether cookies are `Secure`; `auto`: when the base URL is https.")
+    host_cookies: bool = setting(
+        "GATEPOST_HOST_COOKIES", one_of("auto", "on", "off"), default=False,
+        documented_default="`auto`",
+        doc="Whether the names of cookies begin with `__Host-`, so that no subdomain can set them; "
+            "`auto`: when they are secure, have no domain, and `GATEPOST_BETTER_AUTH_SERVER` is "
+            "`none`. A change signs everybody out.")
     cookie_prefix: str = setting(
         "GATEPOST_COOKIE_PREFIX",
         text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9_.-]{1,64}"),
@@ -162,6 +186,16 @@ class AuthSettings:
         doc="The `Domain` of the cookies, to share them between subdomains.")
     # fmt: on
     mail: MailSettings = MailSettings()
+
+    @cached_property
+    def greatest_session_age(self) -> timedelta | None:
+        """``session_max_age`` as get-session compares it, once a request; None: there is none."""
+        return timedelta(seconds=self.session_max_age) if self.session_max_age else None
+
+    @cached_property
+    def refresh_window(self) -> timedelta:
+        """How long before its expiry a session is due for a refresh."""
+        return timedelta(seconds=self.session_expires_in - self.session_update_age)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "AuthSettings | None":
@@ -177,7 +211,35 @@ class AuthSettings:
         values.setdefault("send_verification_on_sign_up", verifies)
         secure = {"auto": values["base_url"].startswith("https:"), "on": True, "off": False}
         values["secure_cookies"] = secure[values.get("secure_cookies", "auto")]
+        values["host_cookies"] = _has_host_cookies(values)
+        _check_lifetimes(values)
         return cls(**values, mail=MailSettings.from_environment(environment))
+
+
+def _has_host_cookies(values: dict[str, Any]) -> bool:
+    possible = values["secure_cookies"] and "cookie_domain" not in values
+    wanted = values.get("host_cookies", "auto")
+    if wanted == "on" and not possible:
+        raise SettingsError(
+            "GATEPOST_HOST_COOKIES is on: it needs secure cookies and no GATEPOST_COOKIE_DOMAIN"
+        )
+    alone = values.get("better_auth_server") == "none"
+    return wanted == "on" or (wanted == "auto" and possible and alone)
+
+
+def _check_lifetimes(values: dict[str, Any]) -> None:
+    """Fill in what depends on the lifetime of a session; refuse what contradicts it."""
+    expires_in = values.setdefault("session_expires_in", 7 * _DAY)
+    if values.setdefault("session_update_age", min(_DAY, expires_in // 2)) >= expires_in:
+        raise SettingsError(
+            "GATEPOST_SESSION_UPDATE_AGE must be less than GATEPOST_SESSION_EXPIRES_IN: "
+            "a session would expire before its refresh is due"
+        )
+    if 0 < values.setdefault("session_max_age", max(30 * _DAY, expires_in)) < expires_in:
+        raise SettingsError(
+            "GATEPOST_SESSION_MAX_AGE must not be less than GATEPOST_SESSION_EXPIRES_IN: "
+            "a session would outlive its greatest age"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

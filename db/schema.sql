@@ -650,14 +650,14 @@ COMMENT ON COLUMN public.verifications.id IS 'Primary key. Made by the database;
 -- Name: COLUMN verifications.identifier; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.verifications.identifier IS 'Secret: what is verified and mostly the token itself, such as reset-password:TOKEN. Written once, with the row.';
+COMMENT ON COLUMN public.verifications.identifier IS 'Secret: what is verified and mostly the token itself, such as reset-password:TOKEN, or the SHA-256 of that in Base64, where the settings say so; for mails that show an address their kind and the user''s id. Written once, with the row.';
 
 
 --
 -- Name: COLUMN verifications.value; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.verifications.value IS 'Secret: what the token stands for, such as the user''s id, or a code to compare. Written with the row; plugins that count attempts change it.';
+COMMENT ON COLUMN public.verifications.value IS 'Secret: what the token stands for, mostly the user''s id, or a code to compare; for mails that show an address the id of their token. Written with the row; plugins that count attempts change it.';
 
 
 --
@@ -948,7 +948,21 @@ CREATE INDEX verifications_identifier_created_at_idx ON public.verifications USI
 -- Name: INDEX verifications_identifier_created_at_idx; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON INDEX public.verifications_identifier_created_at_idx IS 'Serves the only look-up, the newest row of an identifier: WHERE identifier = ORDER BY created_at DESC.';
+COMMENT ON INDEX public.verifications_identifier_created_at_idx IS 'Serves the look-up of the newest row of an identifier (WHERE identifier = ORDER BY created_at DESC) and its deletion.';
+
+
+--
+-- Name: verifications_value_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verifications_value_idx ON public.verifications USING btree (value) WHERE (length(value) = 36);
+
+
+--
+-- Name: INDEX verifications_value_idx; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON INDEX public.verifications_value_idx IS 'Serves the end of everything that was mailed to a user (WHERE value = AND length(value) = 36), when a password or an address changes.';
 
 
 --
@@ -1033,6 +1047,8 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122090900'),
     ('20261122091000'),
     ('20261122091100'),
+    ('20261125100000'),
+    ('20261125100100'),
     ('20261125110000'),
     ('20261125110001'),
     ('20261125110002'),

@@ -34,7 +34,7 @@ async def unlink(context: RequestContext) -> Any:
     account_id = context.body["accountId"]
     if account_id not in {str(row.id) for row in rows}:
         raise AuthError(400, "ACCOUNT_NOT_FOUND")
-    if not await context.database.fetch(accounts.unlink, UUID(account_id), context.user.id):
+    if not await context.database.fetch(accounts.unlink, context.user.id, UUID(account_id)):
         raise AuthError(400, "FAILED_TO_UNLINK_LAST_ACCOUNT")
     return {"status": True}
 

@@ -90,10 +90,11 @@ def auth_services(database: Database, settings: AuthSettings) -> Services:
             secure=settings.secure_cookies,
             domain=settings.cookie_domain,
             max_age=settings.session_expires_in,
+            host=settings.host_cookies,
         ),
         origins=origins,
         cors=Cors(origins),
         passwords=Passwords(),
-        tokens=MailTokens(settings.secrets),
+        tokens=MailTokens(settings.secrets, own_key=settings.better_auth_server == "none"),
         mail=Mail(settings.mail),
     )

@@ -2,7 +2,8 @@
 
 A signed value is ``value.signature``, the signature being HMAC-SHA-256 with the UTF-8 bytes of the
 secret in padded standard Base64; the whole is percent-encoded. A signature that does not verify is
-the same as no cookie.
+the same as no cookie. Mail tokens are signed with the same key where a Better Auth server reads
+them: a value that could be the signed part of one is no cookie either.
 """
 
 import binascii
@@ -12,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 _SIGNATURE_LENGTH: Final = 44
+_JWT_START: Final = "eyJ"  # {" in Base64
 
 
 class Signer:
@@ -28,6 +30,8 @@ class Signer:
         """The value, or None."""
         value, _, signature = signed.rpartition(".")
         if not value or len(signature) != _SIGNATURE_LENGTH or not signature.endswith("="):
+            return None
+        if value.startswith(_JWT_START) and "." in value:
             return None
         given = signature.encode("utf-8", "replace")
         good = False
@@ -75,9 +79,16 @@ class Cookies:
     """The names and attributes of the cookies."""
 
     def __init__(
-        self, signer: Signer, *, prefix: str, secure: bool, domain: str | None, max_age: int
+        self,
+        signer: Signer,
+        *,
+        prefix: str,
+        secure: bool,
+        domain: str | None,
+        max_age: int,
+        host: bool = False,
     ) -> None:
-        start = f"{'__Secure-' if secure else ''}{prefix}."
+        start = f"{'__Host-' if host else '__Secure-' if secure else ''}{prefix}."
         self.session_token: Final = f"{start}session_token"
         self.session_data: Final = f"{start}session_data"
         self.dont_remember: Final = f"{start}dont_remember"

@@ -1,8 +1,8 @@
 """Proof that an address is the user's: the mail, and what following its link does.
 
-The token is a JWT and is stored nowhere. Following the link again changes nothing: an address that
-is verified stays so, without a new session, and a change of address works once because the token
-names the address that it replaces.
+The token is a JWT, which names the address that it was sent to or that it replaces: it shows
+nothing of another. Following the link again changes nothing, and it ends with a new password or
+address.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from app.auth import serializers, sessions
+from app.auth import proofs, serializers, sessions
 from app.auth.context import RequestContext, redirect
 from app.auth.endpoint import get, post
-from app.auth.validation import email, fields, optional, string
+from app.auth.validation import email, fields, is_email, optional, string
+from app.database import Transaction
 from app.errors import AuthError, StatementError
-from app.schema import User
+from app.schema import Session, User
 from app.statements import users
 
 LIFETIME: Final = 3600
@@ -26,20 +27,28 @@ _MIN_DURATION: Final = 0.5
 
 async def send(context: RequestContext, user: User, callback: str) -> None:
     """Send the mail that verifies a user's address."""
-    claims = {"email": user.email, "userId": str(user.id)}
+    jti = await proofs.keep_mail(context, "verify-email", user.id, LIFETIME)
+    claims = {"email": user.email, "userId": str(user.id), "jti": jti}
     token = context.services.tokens.sign(claims, LIFETIME)
     await _mail(context, user.email, user, token, callback)
 
 
-async def send_change(context: RequestContext, user: User, new_email: str, callback: str) -> None:
-    """Send the mail that changes a user's address to a new one; it goes to the new one."""
+async def change_token(context: RequestContext, user: User, new_email: str) -> str:
+    """The token of the mail that changes a user's address; one from before ends."""
     claims = {
         "email": user.email,
         "updateTo": new_email,
         "requestType": "change-email-verification",
         "userId": str(user.id),
+        "jti": await proofs.keep_mail(context, "change-email", user.id, LIFETIME),
     }
-    token = context.services.tokens.sign(claims, LIFETIME)
+    return context.services.tokens.sign(claims, LIFETIME)
+
+
+async def send_change(
+    context: RequestContext, user: User, new_email: str, token: str, callback: str
+) -> None:
+    """Send the mail that changes a user's address to a new one; it goes to the new one."""
     await _mail(context, new_email, user, token, callback)
 
 
@@ -97,18 +106,36 @@ async def _verify(context: RequestContext) -> Any:
     if claims.get("userId", str(user.id)) != str(user.id):
         raise AuthError(401, "INVALID_TOKEN")
     if not user.email_verified:
-        await context.database.fetch(users.verify_email, True, claims["email"])
-        if context.settings.auto_sign_in_after_verification:
-            current = await sessions.find(context)
-            if current is not None and current.user.id == user.id:
-                context.set_session_cookie(current.session.token)
-            else:
-                await sessions.start(context, user.id)
+        await _set_verified(context, user, claims)
     return {"status": True, "user": None}
+
+
+async def _set_verified(context: RequestContext, user: User, claims: dict[str, Any]) -> None:
+    signs_in, current = context.settings.auto_sign_in_after_verification, None
+    if signs_in:
+        current = await sessions.find(context)
+        signs_in = current is None or current.user.id != user.id
+
+    async def write(transaction: Transaction) -> Session | None:
+        if not await transaction.fetch(users.verify_email, True, user.id, claims["email"]):
+            now = await transaction.fetchrow(users.by_id, user.id)
+            if now is None or now.email != claims["email"]:
+                raise AuthError(401, "INVALID_TOKEN")
+            return None  # the same link, followed twice at once
+        await proofs.consume_mail(transaction, context, "verify-email", user.id, claims)
+        return await sessions.insert(transaction, context, user.id) if signs_in else None
+
+    session = await context.database.transaction("users.verify_email", write)
+    if session is not None:
+        context.set_session_cookie(session.token, remember=True)
+    elif current is not None:
+        context.set_session_cookie(current.session.token)
 
 
 async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
     new_email = claims["updateTo"].lower()
+    if not context.settings.change_email or not is_email(new_email):
+        raise AuthError(401, "INVALID_TOKEN")
     try:
         user = await context.database.fetchrow(users.by_id, UUID(claims.get("userId", "")))
     except ValueError:
@@ -122,21 +149,30 @@ async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
         raise AuthError(401, "INVALID_USER")
     match claims.get("requestType"):
         case "change-email-confirmation":  # the old address agrees; now the new one is asked
-            await send_change(context, user, new_email, context.query.get("callbackURL") or "/")
+            token = await change_token(context, user, new_email)
+            callback = context.query.get("callbackURL") or "/"
+            await send_change(context, user, new_email, token, callback)
             return {"status": True}
         case "change-email-verification":
             pass
         case _:
             raise AuthError(401, "INVALID_TOKEN")
+
+    async def write(transaction: Transaction) -> User:
+        await proofs.consume_mail(transaction, context, "change-email", user.id, claims)
+        arguments = (new_email, user.id, claims["email"])
+        changed = await transaction.fetchrow(users.change_email, *arguments)
+        if changed is None:
+            raise AuthError(401, "INVALID_TOKEN")
+        await proofs.end_all(transaction, user.id, [])
+        return changed
+
     try:
-        changed = await context.database.fetchrow(
-            users.change_email, new_email, user.id, claims["email"]
-        )
+        changed = await context.database.transaction("users.change_email", write)
     except StatementError as error:
         # somebody else took the address meanwhile
         raise AuthError(401, "INVALID_TOKEN") from error
-    if changed is None:
-        raise AuthError(401, "INVALID_TOKEN")
+    await context.services.mail.notify("email-changed", user.email, str(user.id))
     if current is not None:
         context.set_session_cookie(current.session.token)
     return {"status": True, "user": serializers.user(changed)}

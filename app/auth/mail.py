@@ -1,4 +1,5 @@
-"""Mails: reset-password, verify-email and delete-account, over SMTP or into a file.
+"""Mails: reset-password, verify-email and delete-account with their links, and notices of what was
+done to an account; over SMTP or into a file.
 
 A mail goes out in the background, so that the time of an answer does not tell whether there was
 one to send; what fails is logged without its contents.
@@ -7,6 +8,7 @@ one to send; what fails is logged without its contents.
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html import escape
@@ -20,6 +22,7 @@ import msgspec
 from app.settings import MailSettings
 
 Kind = Literal["reset-password", "verify-email", "delete-account"]
+NoticeKind = Literal["email-change-requested", "email-changed", "account-deleted"]
 _TIMEOUT: Final = 20.0
 _WAITING: Final = 1000
 _MAX_PAUSE: Final = 1.0
@@ -44,6 +47,25 @@ TEXTS: Final[dict[Kind, tuple[str, str, str]]] = {
 }
 """Subject, sentence and link of each kind. To translate the mails, replace the values."""
 
+NOTICES: Final[dict[NoticeKind, tuple[str, str]]] = {
+    "email-change-requested": (
+        "A new email address for your account",
+        "Somebody, hopefully you, asked to change the email address of your account. It changes "
+        "when the link is followed that was sent to the new address. "
+        "If it was not you, choose a new password now: that ends the link.",
+    ),
+    "email-changed": (
+        "Your email address was changed",
+        "Your account has a new email address, and mails no longer go to this one. "
+        "If it was not you, tell those who run the service.",
+    ),
+    "account-deleted": (
+        "Your account was deleted",
+        "Your account was deleted. If it was not you, tell those who run the service.",
+    ),
+}
+"""Subject and sentence of each kind, which has no link."""
+
 
 class Mail:
     """The way out for mails. ``possible`` is False when no way is configured."""
@@ -55,10 +77,19 @@ class Mail:
 
     async def send(self, kind: Kind, email: str, user_id: str, url: str, token: str) -> None:
         """Hand a mail over. Returns before it is sent; a failure is in the log."""
+        record = {"kind": kind, "email": email, "userId": user_id, "url": url, "token": token}
+        self._hand_over(record, lambda: message(kind, email, url))
+
+    async def notify(self, kind: NoticeKind, email: str, user_id: str) -> None:
+        """The same for a notice. Where no mail can be sent there is none."""
+        record = {"kind": kind, "email": email, "userId": user_id}
+        self._hand_over(record, lambda: notice(kind, email))
+
+    def _hand_over(self, record: dict[str, str], make: Callable[[], EmailMessage]) -> None:
         if len(self._sending) >= _WAITING:
-            _log.error("a mail %s was dropped: %d are waiting", kind, _WAITING)
+            _log.error("a mail %s was dropped: %d are waiting", record["kind"], _WAITING)
             return
-        task = asyncio.create_task(self._deliver(kind, email, user_id, url, token))
+        task = asyncio.create_task(self._deliver(record, make))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
@@ -67,19 +98,18 @@ class Mail:
         if self._sending:
             await asyncio.wait(self._sending, timeout=_TIMEOUT)
 
-    async def _deliver(self, kind: Kind, email: str, user_id: str, url: str, token: str) -> None:
+    async def _deliver(self, record: dict[str, str], make: Callable[[], EmailMessage]) -> None:
+        kind = record["kind"]
         try:
             if self._settings.file is not None:
-                record = {
-                    "kind": kind, "email": email, "userId": user_id, "url": url, "token": token,
-                }  # fmt: skip
                 _append(Path(self._settings.file), msgspec.json.encode(record) + b"\n")
             if self._settings.printed:
-                print(f"Mail {kind} to {email}: {url}", flush=True)  # noqa: T201
+                line = f"Mail {kind} to {record['email']}: {record.get('url', 'a notice')}"
+                print(line, flush=True)  # noqa: T201
             if self._settings.url is not None:
                 # not at once: the next request would wait for it, and so tell that there was one
                 await asyncio.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311
-                await self._transmit(message(kind, email, url), self._settings.url)
+                await self._transmit(make(), self._settings.url)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             _log.error("a mail %s was not sent: %s", kind, type(error).__name__)
 
@@ -100,11 +130,7 @@ class Mail:
 def message(kind: Kind, email: str, url: str) -> EmailMessage:
     """A mail of text and HTML."""
     subject, sentence, link = TEXTS[kind]
-    mail = EmailMessage()
-    mail["To"] = email
-    mail["Subject"] = subject
-    mail["Date"] = datetime.now(UTC)
-    mail["Auto-Submitted"] = "auto-generated"
+    mail = _headed(email, subject)
     mail.set_content(f"{sentence}\n\n{url}\n\nIf it was not you, do nothing.\n")
     mail.add_alternative(
         f"<p>{escape(sentence)}</p>\n"
@@ -112,6 +138,23 @@ def message(kind: Kind, email: str, url: str) -> EmailMessage:
         "<p>If it was not you, do nothing.</p>\n",
         subtype="html",
     )
+    return mail
+
+
+def notice(kind: NoticeKind, email: str) -> EmailMessage:
+    """A mail of text."""
+    subject, sentence = NOTICES[kind]
+    mail = _headed(email, subject)
+    mail.set_content(f"{sentence}\n")
+    return mail
+
+
+def _headed(email: str, subject: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["To"] = email
+    mail["Subject"] = subject
+    mail["Date"] = datetime.now(UTC)
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 

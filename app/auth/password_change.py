@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.auth import passwords, serializers, sessions
+from app.auth import passwords, proofs, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext
 from app.auth.endpoint import post
 from app.auth.validation import boolean, fields, optional, string
@@ -18,18 +18,20 @@ async def change_password(context: RequestContext) -> Any:
     body, user = context.body, context.user
     passwords.check_new(body["newPassword"])
     passwords.check_length(body["currentPassword"])
-    if not await is_current_password(context, body["currentPassword"]):
-        raise AuthError(400, "INVALID_PASSWORD")
+    old = await check_current(context, body["currentPassword"])
     stored = await context.services.passwords.hash(body["newPassword"])
     revoke = body.get("revokeOtherSessions") is True
 
     async def write(transaction: Transaction) -> Session | None:
-        await transaction.fetch(accounts.change_password, stored, CREDENTIAL, user.id)
+        # first, for it waits for the sign-ins under way and refuses those that come later
+        arguments = (stored, CREDENTIAL, user.id, old)
+        if not await transaction.fetch(accounts.replace_password, *arguments):
+            raise AuthError(400, "INVALID_PASSWORD")
+        await proofs.end_all(transaction, user.id, [])
         if not revoke:
             return None
         await transaction.fetch(session_statements.revoke_all, user.id)
-        arguments = sessions.new_session(context, user.id)
-        return await transaction.fetchrow(session_statements.create, *arguments)
+        return await sessions.insert(transaction, context, user.id)
 
     session = await context.database.transaction("accounts.change_password", write)
     if session is not None:
@@ -41,22 +43,23 @@ async def verify_password(context: RequestContext) -> Any:
     """POST /verify-password."""
     password = context.body["password"]
     passwords.check_length(password)
-    if not await is_current_password(context, password, missing="INVALID_PASSWORD"):
-        raise AuthError(400, "INVALID_PASSWORD")
+    await check_current(context, password, missing="INVALID_PASSWORD")
     return {"status": True}
 
 
-async def is_current_password(
+async def check_current(
     context: RequestContext, password: str, missing: str = "CREDENTIAL_ACCOUNT_NOT_FOUND"
-) -> bool:
-    """Whether it is the password of the user who is signed in.
+) -> str:
+    """Check the password of the user who is signed in; gives the stored hash.
 
-    Raises AuthError 400 with the code ``missing`` for a user without a password.
+    Raises AuthError 400: INVALID_PASSWORD, or ``missing`` for a user without a password.
     """
     found = await context.database.fetchrow(accounts.password, CREDENTIAL, context.user.id)
     if found is None or found.password is None:
         raise AuthError(400, missing)
-    return await context.services.passwords.verify(found.password, password)
+    if not await context.services.passwords.verify(found.password, password):
+        raise AuthError(400, "INVALID_PASSWORD")
+    return found.password
 
 
 _CHANGE: Final = fields(

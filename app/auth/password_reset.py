@@ -1,17 +1,21 @@
-"""A new password by mail, for a user who has forgotten the old one."""
+"""A new password by mail, for a user who has forgotten the old one.
+
+A reset ends every other link that was mailed to the user. Asking for one ends none: anybody can
+ask, and would keep the owner of the address from following any.
+"""
 
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from app.auth import passwords
-from app.auth.context import CREDENTIAL, RequestContext, redirect, seconds, utc_now
+from app.auth import passwords, proofs
+from app.auth.context import CREDENTIAL, RequestContext, redirect, utc_now
 from app.auth.endpoint import get, post
 from app.auth.tokens import reset_token
 from app.auth.validation import email, fields, optional, string
 from app.database import Transaction
 from app.errors import AuthError
-from app.statements import accounts, sessions, users, verifications
+from app.statements import accounts, sessions, users
 
 _LIFETIME: Final = 3600
 _SENT: Final = "If this email exists in our system, check your email for the reset link"
@@ -23,11 +27,11 @@ async def request_reset(context: RequestContext) -> Any:
     if not services.mail.possible:
         raise AuthError(400, "RESET_PASSWORD_DISABLED")
     user = await context.database.fetchrow(users.by_email, context.body["email"].lower())
+    token = reset_token()
     # for an address that nobody has the same is written, for nobody and until the next purge, so
     # that the time of the answer does not tell
     user_id, lifetime = (user.id, _LIFETIME) if user else (uuid4(), 1)
-    token, expires_at = reset_token(), utc_now() + seconds(lifetime)
-    await context.database.fetch(verifications.create, _identifier(token), str(user_id), expires_at)
+    await proofs.keep(context, proofs.RESET, token, user_id, lifetime)
     callback = quote(context.body_field("redirectTo") or "", safe="")
     url = f"{services.base_url}/reset-password/{token}?callbackURL={callback}"
     if user is not None:
@@ -38,13 +42,10 @@ async def request_reset(context: RequestContext) -> Any:
 async def follow_link(context: RequestContext) -> Any:
     """GET /reset-password/:token: on to the page that asks for the new password."""
     token, callback = context.path_params["token"], context.query["callbackURL"]
-    proof = None
-    if "\0" not in token:
-        proof = await context.database.fetchrow(verifications.find, _identifier(token), 1)
+    proof = await proofs.find(context, proofs.RESET, token)
     if not callback:
         return redirect(f"{context.services.base_url}/error?error=INVALID_TOKEN")
-    good = proof is not None and proof.expires_at >= utc_now()
-    name, value = ("token", token) if good else ("error", "INVALID_TOKEN")
+    name, value = ("token", token) if proof else ("error", "INVALID_TOKEN")
     return redirect(context.services.origins.back_with(callback, name, value))
 
 
@@ -52,40 +53,34 @@ async def reset_password(context: RequestContext) -> Any:
     """POST /reset-password. The token is used up together with the change, or not at all."""
     password = context.body["newPassword"]
     token = context.body.get("token") or context.query.get("token")
-    if not token or "\0" in token:
+    if not token:
         raise AuthError(400, "INVALID_TOKEN")
     passwords.check_new(password)
-    identifier = _identifier(token)
     # looked up before the hash is made, which an invalid token is not worth
-    if not await context.database.fetch(verifications.find, identifier, 1):
+    proof = await proofs.find(context, proofs.RESET, token)
+    if proof is None:
         raise AuthError(400, "INVALID_TOKEN")
+    try:
+        user_id = UUID(proof.value)
+    except ValueError:
+        raise AuthError(400, "USER_NOT_FOUND") from None
     stored = await context.services.passwords.hash(password)
+    identifiers = proofs.identifiers(context, proofs.RESET, token)
 
-    async def write(transaction: Transaction) -> bool:
-        proofs = await transaction.fetch(verifications.consume, identifier)
-        newest = max(proofs, key=lambda proof: proof.created_at, default=None)
-        if newest is None or newest.expires_at < utc_now():
-            return False  # no exception, which would keep the row
-        try:
-            user_id = UUID(newest.value)
-        except ValueError:
-            raise AuthError(400, "USER_NOT_FOUND") from None
+    async def write(transaction: Transaction) -> None:
         if not await transaction.fetch(users.by_id, user_id):
             raise AuthError(400, "USER_NOT_FOUND")
-        if context.settings.revoke_sessions_on_password_reset:
-            await transaction.fetch(sessions.revoke_all, user_id)
         changed = await transaction.fetch(accounts.change_password, stored, CREDENTIAL, user_id)
+        ended = await proofs.end_all(transaction, user_id, identifiers)
+        if not any(p.identifier in identifiers and p.expires_at >= utc_now() for p in ended):
+            raise AuthError(400, "INVALID_TOKEN")
         if not changed:
             await transaction.fetch(accounts.create_password, user_id, CREDENTIAL, stored)
-        return True
+        if context.settings.revoke_sessions_on_password_reset:
+            await transaction.fetch(sessions.revoke_all, user_id)
 
-    if not await context.database.transaction("accounts.reset_password", write):
-        raise AuthError(400, "INVALID_TOKEN")
+    await context.database.transaction("accounts.reset_password", write)
     return {"status": True}
-
-
-def _identifier(token: str) -> str:
-    return f"reset-password:{token}"
 
 
 routes: Final = [

@@ -3,10 +3,10 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.auth import email_verification, passwords, sessions
-from app.auth.context import RequestContext, redirect, seconds, utc_now
+from app.auth import email_verification, passwords, proofs, sessions
+from app.auth.context import RequestContext, redirect, utc_now
 from app.auth.endpoint import get, post
-from app.auth.password_change import is_current_password
+from app.auth.password_change import check_current
 from app.auth.tokens import deletion_token
 from app.auth.validation import (
     email,
@@ -18,7 +18,9 @@ from app.auth.validation import (
     short_string,
     string,
 )
+from app.database import Transaction
 from app.errors import AuthError, StatementError
+from app.schema import User
 from app.statements import users, verifications
 
 _DELETION_LIFETIME: Final = 24 * 3600
@@ -45,7 +47,10 @@ async def update_user(context: RequestContext) -> Any:
 
 
 async def change_email(context: RequestContext) -> Any:
-    """POST /change-email: by a mail to the new address, or directly while none is verified."""
+    """POST /change-email: by a mail to the new address, or directly while none is verified.
+
+    The old address is told in any case.
+    """
     settings, user, services = context.settings, context.user, context.services
     if not settings.change_email:
         raise AuthError(400, "CHANGE_EMAIL_DISABLED")
@@ -56,34 +61,50 @@ async def change_email(context: RequestContext) -> Any:
     if not directly and not services.mail.possible:
         raise AuthError(400, message="Verification email isn't enabled")
     callback = context.body_field("callbackURL") or "/"
-    if await context.database.fetchrow(users.by_email, address):
-        # the same answer in the same time, so that nobody learns who has an account
-        claims = {"email": user.email, "updateTo": address}
-        services.tokens.sign(claims, email_verification.LIFETIME)
-        return {"status": True}
+    is_taken = await context.database.fetchrow(users.by_email, address) is not None
     if not directly:
-        await email_verification.send_change(context, user, address, callback)
+        # the same work for an address that is taken, so that nobody learns who has an account
+        token = await email_verification.change_token(context, user, address)
+        await services.mail.notify("email-change-requested", user.email, str(user.id))
+        if not is_taken:
+            await email_verification.send_change(context, user, address, token, callback)
         return {"status": True}
-    try:
-        changed = await context.database.fetchrow(users.change_email, address, user.id, user.email)
-    except StatementError:
-        return {"status": True}  # taken a moment ago; the same answer as above
+    changed = None if is_taken else await _change_unverified(context, address)
     if changed is not None:
+        await services.mail.notify("email-changed", user.email, str(user.id))
         context.set_session_cookie(context.current_session.session.token)
         if services.mail.possible:
             await email_verification.send(context, changed, callback)
     return {"status": True}
 
 
+async def _change_unverified(context: RequestContext, address: str) -> User | None:
+    user = context.user
+
+    async def write(transaction: Transaction) -> User | None:
+        arguments = (address, user.id, user.email)
+        changed = await transaction.fetchrow(users.change_unverified_email, *arguments)
+        if changed is not None:
+            await proofs.end_all(transaction, user.id, [])
+        return changed
+
+    try:
+        return await context.database.transaction("users.change_unverified_email", write)
+    except StatementError:
+        return None  # taken a moment ago
+
+
 async def delete_user(context: RequestContext) -> Any:
-    """POST /delete-user: by the password, by a mailed token, or soon after signing in."""
+    """POST /delete-user: by the password, by a mailed token, or soon after signing in.
+
+    The address is told.
+    """
     settings = context.settings
     if not settings.delete_user:
         raise AuthError(404)
     if password := context.body_field("password"):
         passwords.check_length(password)
-        if not await is_current_password(context, password):
-            raise AuthError(400, "INVALID_PASSWORD")
+        await check_current(context, password)
     if token := context.body_field("token"):
         await _consume(context, token)
         return await _delete(context)
@@ -111,31 +132,34 @@ async def delete_user_callback(context: RequestContext) -> Any:
 async def _send_deletion(context: RequestContext) -> None:
     token = deletion_token()
     user, callback = context.user, context.body_field("callbackURL") or "/"
-    expires_at = utc_now() + seconds(_DELETION_LIFETIME)
-    await context.database.fetch(verifications.create, _identifier(token), str(user.id), expires_at)
+    await proofs.keep(context, proofs.DELETION, token, user.id, _DELETION_LIFETIME)
     query = f"token={token}&callbackURL={quote(callback, safe='')}"
     url = f"{context.services.base_url}/delete-user/callback?{query}"
     await context.services.mail.send("delete-account", user.email, str(user.id), url, token)
 
 
 async def _consume(context: RequestContext, token: str) -> None:
-    proofs = []
+    ended = []
     if "\0" not in token:
-        proofs = await context.database.fetch(verifications.consume, _identifier(token))
-    newest = max(proofs, key=lambda proof: proof.created_at, default=None)
+        identifiers = proofs.identifiers(context, proofs.DELETION, token)
+        ended = await context.database.fetch(verifications.consume, identifiers)
+    newest = max(ended, key=lambda proof: proof.created_at, default=None)
     mine = newest is not None and newest.value == str(context.user.id)
     if newest is None or not mine or newest.expires_at < utc_now():
         raise AuthError(404, "INVALID_TOKEN")
 
 
 async def _delete(context: RequestContext) -> Any:
-    await context.database.fetch(users.delete, context.user.id)
+    user = context.user
+
+    async def write(transaction: Transaction) -> None:
+        await proofs.end_all(transaction, user.id, [])
+        await transaction.fetch(users.delete, user.id)
+
+    await context.database.transaction("users.delete", write)
+    await context.services.mail.notify("account-deleted", user.email, str(user.id))
     context.clear_cookies()
     return {"success": True, "message": "User deleted"}
-
-
-def _identifier(token: str) -> str:
-    return f"delete-account-{token}"
 
 
 _CALLBACK: Final = {"callbackURL": optional(string)}
@@ -147,7 +171,7 @@ routes: Final = [
         "/change-email",
         change_email,
         body=fields({"newEmail": email} | _CALLBACK),
-        session="session",
+        session="fresh",
     ),
     post("/delete-user", delete_user, body=fields(_CALLBACK | _DELETION), session="session"),
     get(

@@ -37,8 +37,13 @@ async def get_session(context: RequestContext) -> Any:
 async def list_sessions(context: RequestContext) -> Any:
     """GET /list-sessions."""
     user_id = context.user.id
-    found = await context.database.fetch(statements.of_user, user_id, utc_now(), _MAX_LISTED)
-    return [serializers.session(session) for session in found]
+    now, max_age = utc_now(), context.settings.greatest_session_age
+    found = await context.database.fetch(statements.of_user, user_id, now, _MAX_LISTED)
+    return [
+        serializers.session(session)
+        for session in found
+        if not sessions.has_ended(session, now, max_age)
+    ]
 
 
 async def revoke_session(context: RequestContext) -> Any:

@@ -27,7 +27,9 @@ async def sign_in(context: RequestContext) -> Any:
     if context.settings.require_email_verification and not user.email_verified:
         raise AuthError(403, "EMAIL_NOT_VERIFIED")
     remember = body.get("rememberMe") is not False
-    session = await sessions.start(context, user.id, remember=remember)
+    session = await sessions.start_by_password(context, user.id, found.password, remember=remember)
+    if session is None:  # the password was changed meanwhile
+        raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
     answer: dict[str, Any] = {
         "redirect": bool(body.get("callbackURL")),
         "token": session.token,

@@ -5,10 +5,9 @@ import time
 from typing import Any, Final
 from uuid import uuid4
 
-from app.auth import email_verification, passwords, serializers
+from app.auth import email_verification, passwords, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext, utc_now
 from app.auth.endpoint import post
-from app.auth.sessions import new_session
 from app.auth.validation import (
     boolean,
     both,
@@ -24,7 +23,7 @@ from app.auth.validation import (
 from app.database import Transaction
 from app.errors import AuthError, StatementError
 from app.schema import Session, User
-from app.statements import sessions, users
+from app.statements import users
 
 _WRITING: Final = 0.1
 """Seconds after the hash that a sign-up takes at least which tells nobody who is registered."""
@@ -47,8 +46,7 @@ async def sign_up(context: RequestContext) -> Any:
         )
         if user is None or not signs_in:
             return user, None
-        arguments = new_session(context, user.id, remember=remember)
-        return user, await transaction.fetchrow(sessions.create, *arguments)
+        return user, await sessions.insert(transaction, context, user.id, remember=remember)
 
     try:
         user, session = await context.database.transaction("users.sign_up", write)

@@ -8,7 +8,6 @@ import msgspec
 
 from app.schema import accounts
 from app.sql import (
-    ExistsCriterion,
     Expression,
     Field,
     Parameter,
@@ -63,23 +62,42 @@ change_password: Final = statement(
     Query.update(_a).set(Field("password"), _PASSWORD).where(_is_credential).returning(_a.id),
 )
 
-_others = Table("accounts", alias="o")
-unlink: Final = statement(
-    "accounts.unlink",
-    Query.from_(_a)
-    .delete()
-    .where(
-        (_a.id == _ID)
-        & (_a.user_id == _USER)
-        & ExistsCriterion(
-            Query.from_(_others)
-            .select(_others.id)
-            .where((_others.user_id == _USER) & (_others.id != _ID))
-        )
-    )
+replace_password: Final = statement(
+    "accounts.replace_password",
+    Query.update(_a)
+    .set(Field("password"), _PASSWORD)
+    .where(_is_credential & (_a.password == Parameter("old", "text")))
     .returning(_a.id),
 )
-"""Never the last account of a user."""
+"""Only while the stored hash is the one that was checked."""
+
+_all, _gone = Table("accounts", alias="o"), Table("gone")
+_locked = Table("locked")
+unlink: Final = statement(
+    "accounts.unlink",
+    Query.from_(_gone)
+    .select(_gone.id)
+    .with_(
+        Query.from_(_all)
+        .select(_all.id)
+        .where(_all.user_id == _USER)
+        .orderby(_all.id)
+        .for_update(),
+        "locked",
+    )
+    .with_(
+        Query.from_(_a)
+        .delete()
+        .where(
+            (_a.id == _ID)
+            & (_a.user_id == _USER)
+            & Expression("({}) > 1", Query.from_(_locked).select(Expression("count(*)")))
+        )
+        .returning(_a.id),
+        "gone",
+    ),
+)
+"""Never the last account of a user: all are locked first, and those that are left then count."""
 
 create_password: Final = statement(
     "accounts.create_password",

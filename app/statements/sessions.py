@@ -5,10 +5,21 @@ from typing import Any, Final
 import msgspec
 
 from app.schema import Session, User, sessions, users
-from app.sql import Expression, Field, Parameter, Query, Statement, Table, named, statement
+from app.sql import (
+    Expression,
+    Field,
+    Order,
+    Parameter,
+    Query,
+    Statement,
+    Table,
+    named,
+    statement,
+)
 from app.statements.purges import chunk
 
 _s, _u = Table("sessions", alias="s"), Table("users", alias="u")
+_a = Table("accounts", alias="a")
 _columns = [_s.field(name) for name in sessions.columns]
 _TOKEN, _USER = Parameter("token", "text"), Parameter("user_id", "uuid")
 _NOW = Parameter("now", "timestamptz")
@@ -47,20 +58,63 @@ cheaper than the kept one: PostgreSQL plans five times and no more, without plan
 is state of a session that a pooler does not know.
 """
 
+_new_row = (
+    _USER,
+    _TOKEN,
+    _EXPIRES_AT,
+    Parameter("ip_address", "text"),
+    Parameter("user_agent", "text"),
+)
+_into = Query.into(sessions.table).columns(
+    "user_id", "token", "expires_at", "ip_address", "user_agent"
+)
+_created = [sessions.table.field(name) for name in sessions.columns]
+
 create: Final[Statement[Session]] = statement(
-    "sessions.create",
-    Query.into(sessions.table)
-    .columns("user_id", "token", "expires_at", "ip_address", "user_agent")
-    .insert(
-        _USER,
-        _TOKEN,
-        _EXPIRES_AT,
-        Parameter("ip_address", "text"),
-        Parameter("user_agent", "text"),
+    "sessions.create", _into.insert(*_new_row).returning(*_created), Session
+)
+"""For a transaction that holds what the user has shown, or has just written it."""
+
+create_by_password: Final[Statement[Session]] = statement(
+    "sessions.create_by_password",
+    _into.from_(_a)
+    .select(*_new_row)
+    .where(
+        (_a.provider_id == Parameter("provider", "text"))
+        & (_a.account_id == Expression("{}::text", _USER))
+        & (_a.password == Parameter("password", "text"))
     )
-    .returning(*(sessions.table.field(name) for name in sessions.columns)),
+    .for_update()
+    .returning(*_created),
     Session,
 )
+"""Only while the stored hash is the one that was checked. The account stays locked until the end of
+the transaction: who changes the password afterwards finds this session, and can end it."""
+
+_newest = Table("sessions", alias="n")
+end_replaced: Final = statement(
+    "sessions.end_replaced",
+    Query.from_(_s)
+    .delete()
+    .where(
+        Expression(
+            "{} = ANY (ARRAY({}))",
+            _s.id,
+            Query.from_(_newest)
+            .select(_newest.id)
+            .where(
+                (_newest.user_id == _USER) & (_newest.expires_at > _NOW) & (_newest.token != _TOKEN)
+            )
+            .orderby(_newest.created_at, order=Order.desc)
+            .orderby(_newest.id, order=Order.desc)
+            .offset(Parameter("kept", "bigint")),
+        )
+        | (_s.token == Parameter("replaced", "text"))
+    )
+    .returning(_s.id),
+)
+"""End what a new session replaces: the one of its browser, and those of the user beyond the cap,
+of which ``kept`` is the rest. Another sign-in may have begun later, so the new one is left out."""
 
 refresh: Final[Statement[Session]] = statement(
     "sessions.refresh",
@@ -70,14 +124,21 @@ refresh: Final[Statement[Session]] = statement(
     .returning(*_columns),
     Session,
 )
-"""An UPDATE and no upsert, of the row as it was read: what was revoked meanwhile stays revoked,
-and of many that refresh at once one writes."""
+"""An UPDATE and no upsert, of the row as it was read and found to be live: what was revoked
+meanwhile stays revoked, and of many that refresh at once one writes."""
 
 expire: Final = statement(
     "sessions.expire",
-    Query.from_(_s).delete().where((_s.token == _TOKEN) & (_s.expires_at <= _NOW)).returning(_s.id),
+    Query.from_(_s)
+    .delete()
+    .where(
+        (_s.token == _TOKEN)
+        & ((_s.expires_at <= _NOW) | (_s.created_at <= Parameter("oldest", "timestamptz")))
+    )
+    .returning(_s.id),
 )
-"""Delete a session that was found to have expired, unless it was refreshed meanwhile."""
+"""Delete a session that was found to have ended, unless it was refreshed meanwhile. ``oldest`` is
+when those began that have reached their greatest age, or null."""
 
 of_user: Final[Statement[Session]] = statement(
     "sessions.of_user",

@@ -11,6 +11,7 @@ _u, _a = Table("users", alias="u"), Table("accounts", alias="a")
 _columns = [_u.field(name) for name in users.columns]
 _ID, _EMAIL = Parameter("id", "uuid"), Parameter("email", "text")
 _PROVIDER = Parameter("provider", "text")
+_unverified = Expression("NOT {}", _u.email_verified)
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -97,10 +98,11 @@ verify_email: Final[Statement[User]] = statement(
     "users.verify_email",
     Query.update(_u)
     .set(Field("email_verified"), Parameter("verified", "boolean"))
-    .where(_u.email == _EMAIL)
+    .where((_u.id == _ID) & (_u.email == _EMAIL) & _unverified)
     .returning(*_columns),
     User,
 )
+"""Only of the address that the mail went to."""
 
 change_email: Final[Statement[User]] = statement(
     "users.change_email",
@@ -111,6 +113,16 @@ change_email: Final[Statement[User]] = statement(
     User,
 )
 """Only while the user still has the old address: a change is good once."""
+
+change_unverified_email: Final[Statement[User]] = statement(
+    "users.change_unverified_email",
+    Query.update(_u)
+    .set(Field("email"), Parameter("new_email", "text"))
+    .where((_u.id == _ID) & (_u.email == _EMAIL) & _unverified)
+    .returning(*_columns),
+    User,
+)
+"""The new address has not been shown to be the user's, so the old one must not have been either."""
 
 delete: Final = statement(
     "users.delete", Query.from_(_u).delete().where(_u.id == _ID).returning(_u.id)

@@ -11,11 +11,13 @@ from app.statements.purges import chunk
 
 _v = Table("verifications", alias="v")
 _IDENTIFIER = Parameter("identifier", "text")
+_is_one = _v.identifier == Expression("ANY ({})", Parameter("identifiers", "text[]"))
 
 
 class Proof(msgspec.Struct, frozen=True):
     """What an identifier stands for, and until when. Times are UTC."""
 
+    identifier: str
     value: str
     expires_at: datetime
     created_at: datetime
@@ -35,18 +37,31 @@ find: Final[Statement[Proof]] = statement(
     "verifications.find",
     Query.from_(_v)
     .select(*_proof)
-    .where(_v.identifier == _IDENTIFIER)
+    .where(_is_one)
     .orderby(_v.created_at, order=Order.desc)
     .limit(Parameter("limit", "bigint")),
     Proof,
 )
-"""The newest of an identifier."""
+"""The newest of the identifiers."""
 
 consume: Final[Statement[Proof]] = statement(
     "verifications.consume",
-    Query.from_(_v).delete().where(_v.identifier == _IDENTIFIER).returning(*_proof),
+    Query.from_(_v).delete().where(_is_one).returning(*_proof),
     Proof,
 )
-"""All of an identifier, so that it is good once: of many callers one gets the rows."""
+"""All of the identifiers, so that they are good once: of many callers one gets the rows."""
+
+end_of_user: Final[Statement[Proof]] = statement(
+    "verifications.end_of_user",
+    Query.from_(_v)
+    .delete()
+    .where(
+        ((_v.value == Parameter("user_id", "text")) & Expression("length({}) = 36", _v.value))
+        | _is_one
+    )
+    .returning(*_proof),
+    Proof,
+)
+"""All that stand for a user, whose id is their value, and those of the identifiers."""
 
 purge: Final = chunk(verifications, lambda row: row.expires_at < Expression("now()"))

@@ -28,8 +28,15 @@ def refused(**environment: str) -> str:
     return message
 
 
+NEEDS = {"GATEPOST_SESSION_UPDATE_AGE": {"GATEPOST_SESSION_EXPIRES_IN": "34560000"}}
+"""What a sample needs beside it."""
+
 GOOD = [
-    *setting_samples(AuthSettings),
+    *(s for s in setting_samples(AuthSettings) if s[0] != "GATEPOST_SESSION_UPDATE_AGE"),
+    ("GATEPOST_SESSION_UPDATE_AGE", "34559999", "session_update_age", 34559999),
+    ("GATEPOST_SESSION_MAX_AGE", "0", "session_max_age", 0),
+    ("GATEPOST_BETTER_AUTH_SERVER", "none", "better_auth_server", "none"),
+    ("GATEPOST_HOST_COOKIES", "on", "host_cookies", True),
     ("GATEPOST_TRUSTED_ORIGINS", "https://a.example, *.b.example,myapp://", "trusted_origins",
      ("https://a.example", "*.b.example", "myapp://")),
     ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1", "trusted_proxies",
@@ -60,7 +67,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
 def test_good_value_is_read(name: str, text: str, field: str, value: object) -> None:
-    assert getattr(read(**{name: text}), field) == value
+    assert getattr(read(**{name: text} | NEEDS.get(name, {})), field) == value
     assert getattr(read(), field) != value
 
 
@@ -92,6 +99,21 @@ def test_cookies_are_secure_by_default_with_https() -> None:
     assert read(**plain, GATEPOST_SECURE_COOKIES="on").secure_cookies
 
 
+def test_host_cookies_are_named_so_where_that_is_possible() -> None:
+    alone = {"GATEPOST_BETTER_AUTH_SERVER": "none"}
+    assert not read().host_cookies  # a Better Auth server would not find them
+    assert read(**alone).host_cookies
+    assert not read(**alone, GATEPOST_HOST_COOKIES="off").host_cookies
+    assert read(GATEPOST_HOST_COOKIES="on").host_cookies
+    for impossible in (
+        {"GATEPOST_COOKIE_DOMAIN": "example.com"},
+        {"GATEPOST_SECURE_COOKIES": "off"},
+        {"GATEPOST_BASE_URL": "http://127.0.0.1:8000"},
+    ):
+        assert not read(**alone | impossible).host_cookies
+        assert refused(**impossible, GATEPOST_HOST_COOKIES="on").startswith("GATEPOST_HOST_COOKIES")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -108,6 +130,10 @@ def test_cookies_are_secure_by_default_with_https() -> None:
         ("GATEPOST_SESSION_EXPIRES_IN", "59"),
         ("GATEPOST_SESSION_UPDATE_AGE", "-1"),
         ("GATEPOST_AUTO_SIGN_IN", "yes"),
+        ("GATEPOST_SESSION_MAX_AGE", "604799"),
+        ("GATEPOST_MAX_SESSIONS", "0"),
+        ("GATEPOST_BETTER_AUTH_SERVER", "true"),
+        ("GATEPOST_HOST_COOKIES", "true"),
         ("GATEPOST_SECURE_COOKIES", "true"),
         ("GATEPOST_COOKIE_PREFIX", "a b"),
         ("GATEPOST_COOKIE_DOMAIN", "example.com; Secure"),

@@ -145,6 +145,9 @@ class Names:
             )
         except (ValueError, binascii.Error):
             return f"<no JWT: {text}>"
+        if isinstance(claims, dict):
+            # Gatepost's own, by which a link is ended; clients and Better Auth do not read it
+            claims.pop("jti", None)
         if isinstance(claims.get("iat"), int):
             claims["exp"] = f"{claims.get('exp', 0) - claims['iat']:+d} s"
             began, ended = self.transcript[0].sent - 1, self.transcript[-1].received

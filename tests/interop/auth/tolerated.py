@@ -15,6 +15,9 @@ _PREFLIGHT = "Browsers get their answer about other origins: Better Auth leaves 
 _DOTS = "Node resolves dots in a path before routing. Clients do that before they send it."
 _OUTSIDE = "A path outside of /api/auth is not one of the auth API: Gatepost answers it itself."
 _OLD_CHANGE = "Neither tested version makes change tokens without a type; they would last an hour."
+_ENDS = "A reset, or a new change of address, ends every other link of its kind."
+_REPLACED = "A sign-in ends the session that its browser had."
+_NO_END = "No version makes tokens without an end."
 _CARET = "The URL standard of today encodes ^ in a path, the one that Node 20 follows does not."
 _BACKSLASHES = ("https://app.example.com\\@x.example", "http://auth.gatepost.test\\.x.example")
 _DOTTED_PATHS = ("/.//x.example", "/a/..//x.example", "/%2e//x.example")
@@ -60,15 +63,22 @@ TOLERATED: Final[Mapping[str, Mapping[str, tuple[int | None, str]]]] = {
         ),
         (401, _NO_500),
     ),
+    "made_up_tokens_that_are_good": {"no exp": (401, _NO_END)},
+    "change_email_of_a_verified_user": {
+        "the first": (401, _ENDS),
+        "the second": (200, _ENDS),
+        "SQL #2": (None, _ENDS),
+    },
+    "verified_while_signed_in": {"the own token": (200, _REPLACED)},
+    "sign_in": {"SQL": (None, _REPLACED), "a null behind the password": (400, _NUL)},
     "change_token_without_a_type": {
         "no requestType": (401, _OLD_CHANGE),
         "the address": (None, _OLD_CHANGE),
         "mails left": (None, _OLD_CHANGE),
     },
     "change_email_to_one_taken_meanwhile": {"taken meanwhile": (401, _NO_500)},
-    "reset_password": {"a null byte": (400, _NO_500)},
+    "reset_password": {"a null byte": (400, _NO_500), "by the query": (400, _ENDS)},
     "sign_up_variants": {"a null in the name": (400, _NUL)},
-    "sign_in": {"a null behind the password": (400, _NUL)},
     "addresses": {
         "reset 'a@b.co\\x00'": (400, _NUL),
         f"reset '{'x' * 39}": (400, "No user can have an address of more than 254 characters."),

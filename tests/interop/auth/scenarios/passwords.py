@@ -101,6 +101,9 @@ def reset_password(at: Visitor) -> None:
     at.post(401, "/sign-in/email", {"email": ada.email, "password": PASSWORD})
     at.post(200, "/sign-in/email", {"email": ada.email, "password": NEW})
     at.post(200, f"/reset-password?token={second}", {"newPassword": PASSWORD}, name="by the query")
+    at.post(200, "/request-password-reset", asked)
+    fourth = at.mail(ada)["token"]
+    at.post(200, f"/reset-password?token={fourth}", {"newPassword": NEW}, name="by the query, anew")
     at.post(400, f"/reset-password?token={third}", {"newPassword": NEW, "token": "none"})
     expire = (
         "UPDATE verifications SET expires_at = created_at + interval '1 ms' WHERE identifier = '{}'"
