@@ -15,6 +15,7 @@ from app.errors import RestError
 from app.rest import media, plan_cache, preferences
 from app.rest.api import _PLANS
 from app.rest.parser import MAX_QUERY
+from app.rest.plan import Limits
 from app.rest.request import ApiRequest, RequestHeaders
 from app.rest.values import FROM_TEXT
 from app.schema import RELATIONS
@@ -76,7 +77,7 @@ def read(query: bytes) -> None:
     plan_cache.split_values(query)
     request = ApiRequest.parse(KEY, RELATIONS["users"], "GET", NO_HEADERS, query)
     plan_cache.is_cacheable(query, request.query)
-    _PLANS["GET"](request, RELATIONS, 1000)
+    _PLANS["GET"](request, RELATIONS, Limits(1000, 1.0))
 
 
 def seconds(work: Callable[[], object], times: int) -> float:
