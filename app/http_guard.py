@@ -204,6 +204,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._in_body:
             under_way = not cycle.response_started and not self.pipeline
             cycle.disconnected = True  # as when the client leaves: what is sent goes nowhere
+            cycle.waiting_for_100_continue = False
             cycle.message_event.set()
             if not under_way:
                 self.transport.close()

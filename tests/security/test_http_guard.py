@@ -145,6 +145,16 @@ async def test_application_learns_that_a_malformed_body_ended_the_request() -> N
     assert (app.requests, app.messages) == (["POST /a"], ["http.disconnect"])
 
 
+async def test_refused_body_is_not_asked_for() -> None:
+    app = Application()
+    async with serving(app) as (reader, writer):
+        head = b"POST /a HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"nonsense\r\n")
+        answers = await reader.read()
+    assert answers.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert (app.requests, app.messages) == (["POST /a"], ["http.disconnect"])
+
+
 async def test_answer_that_has_begun_is_broken_off_by_a_malformed_body() -> None:
     app = Application()
     async with serving(app) as (reader, writer):
@@ -208,5 +218,8 @@ def test_uvicorn_has_what_the_guard_uses() -> None:
     used = {"parser", "cycle", "headers", "pipeline", "timeout_keep_alive_task", "loop"}
     assert used | {"timeout_keep_alive", "server_state", "client"} <= asyncio.run(attributes())
     source = inspect.getsource(RequestResponseCycle)
-    for name in ("response_started", "response_complete", "disconnected", "message_event"):
+    for name in (
+        *("response_started", "response_complete", "disconnected", "message_event"),
+        "waiting_for_100_continue",
+    ):
         assert f"self.{name} = " in source
