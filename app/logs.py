@@ -34,6 +34,8 @@ class JsonFormatter(logging.Formatter):
         attributes = vars(record)
         if "request" in attributes:
             line |= {name: attributes[name] for name in REQUEST_FIELDS}
+        elif "event" in attributes:
+            line |= {"event": attributes["event"], **attributes["fields"]}
         else:
             line["level"] = record.levelname.lower()
             line["logger"] = record.name

@@ -1,0 +1,26 @@
+"""Security events: records of the logger ``gatepost.security``.
+
+Who tried what, from where, and what came of it. docs/OPERATIONS.md lists them. No field may hold a
+secret, a token or a mail address.
+"""
+
+import logging
+from typing import Any, Final
+
+import msgspec
+
+_log: Final = logging.getLogger("gatepost.security")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def security_event(name: str, **fields: Any) -> None:
+    """Log an event.
+
+    ``fields`` are what JSON can hold; those that are None are left out. They are the record's
+    attribute ``fields``, ``name`` its attribute ``event``, and its message is both as text, escaped
+    as JSON is, so that no client can begin a line of its own.
+    """
+    if _log.isEnabledFor(logging.INFO):
+        given = {field: value for field, value in fields.items() if value is not None}
+        extra = {"event": name, "fields": given}
+        _log.info("%s %s", name, _encode(given).decode(), extra=extra)
