@@ -6,6 +6,7 @@ one to send; what fails is logged without its contents.
 
 import asyncio
 import logging
+import os
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html import escape
@@ -107,5 +108,6 @@ def message(kind: Kind, email: str, url: str) -> EmailMessage:
 
 
 def _append(path: Path, line: bytes) -> None:
-    with path.open("ab") as file:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with os.fdopen(os.open(path, flags, 0o600), "ab") as file:  # it holds links that sign people in
         file.write(line)

@@ -60,6 +60,7 @@ async def reset_password(context: RequestContext) -> Any:
     if not await context.database.fetch(verifications.find, identifier, 1):
         raise AuthError(400, "INVALID_TOKEN")
     stored = await context.services.passwords.hash(password)
+    addresses: list[str] = []
 
     async def write(transaction: Transaction) -> bool:
         proofs = await transaction.fetch(verifications.consume, identifier)
@@ -70,8 +71,11 @@ async def reset_password(context: RequestContext) -> Any:
             user_id = UUID(newest.value)
         except ValueError:
             raise AuthError(400, "USER_NOT_FOUND") from None
-        if not await transaction.fetch(users.by_id, user_id):
+        user = await transaction.fetchrow(users.by_id, user_id)
+        if user is None:
             raise AuthError(400, "USER_NOT_FOUND")
+        context.event_user = user_id
+        addresses.append(user.email)
         if context.settings.revoke_sessions_on_password_reset:
             await transaction.fetch(sessions.revoke_all, user_id)
         changed = await transaction.fetch(accounts.change_password, stored, CREDENTIAL, user_id)
@@ -81,6 +85,8 @@ async def reset_password(context: RequestContext) -> Any:
 
     if not await context.database.transaction("accounts.reset_password", write):
         raise AuthError(400, "INVALID_TOKEN")
+    # whoever reads the owner's mail is no stranger
+    await context.services.account_limit.remember(addresses[-1], context.client_ip)
     return {"status": True}
 
 
@@ -93,6 +99,7 @@ routes: Final = [
         "/request-password-reset",
         request_reset,
         body=fields({"email": email, "redirectTo": optional(string)}),
+        event="password_reset_requested",
     ),
     get(
         "/reset-password/{token}",
@@ -105,5 +112,6 @@ routes: Final = [
         reset_password,
         body=fields({"newPassword": string, "token": optional(string)}),
         query=fields({"token": optional(string)}),
+        event="password_reset",
     ),
 ]

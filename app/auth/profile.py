@@ -60,6 +60,7 @@ async def change_email(context: RequestContext) -> Any:
     except StatementError:
         return {"status": True}  # taken a moment ago; the same answer as above
     if changed is not None:
+        context.event = "email_changed"
         context.set_session_cookie(context.current_session.session.token)
         if services.mail.possible:
             await email_verification.send(context, changed, callback)
@@ -79,6 +80,7 @@ async def delete_user(context: RequestContext) -> Any:
         await _consume(context, token)
         return await _delete(context)
     if settings.delete_user_by_mail and context.services.mail.possible:
+        context.event = "user_deletion_requested"
         await _send_deletion(context)
         return {"success": True, "message": "Verification email sent"}
     if not password and not sessions.is_fresh(context, context.current_session):
@@ -139,12 +141,20 @@ routes: Final = [
         change_email,
         body=fields({"newEmail": email} | _CALLBACK),
         session="session",
+        event="email_change_requested",
     ),
-    post("/delete-user", delete_user, body=fields(_CALLBACK | _DELETION), session="session"),
+    post(
+        "/delete-user",
+        delete_user,
+        body=fields(_CALLBACK | _DELETION),
+        session="session",
+        event="user_deleted",
+    ),
     get(
         "/delete-user/callback",
         delete_user_callback,
         query=fields({"token": string} | _CALLBACK),
         redirects_to_callback=True,
+        event="user_deleted",
     ),
 ]

@@ -51,6 +51,7 @@ async def sign_up(context: RequestContext) -> Any:
     except StatementError as error:
         # another sign-up was faster, or the database cannot store the text
         raise AuthError(422, "FAILED_TO_CREATE_USER") from error
+    context.event_user = user.id
     if settings.send_verification_on_sign_up:
         await email_verification.send(context, user, body.get("callbackURL") or "/")
     if session is not None:
@@ -81,5 +82,6 @@ routes: Final = [
         body=both(_FIELDS, record),
         accepts_form=True,
         checks_login_csrf=True,
+        event="sign_up",
     )
 ]
