@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Final, Generic, TypeVar
+from itertools import pairwise
+from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from app.errors import SettingsError
 
-Network = IPv4Network | IPv6Network
+Proxy = IPv4Network | IPv6Network | Literal["unix"]
 T = TypeVar("T")
 
 
@@ -154,20 +155,62 @@ def origin_list(name: str, text: str) -> tuple[str, ...]:
     return tuple(entries)
 
 
-@parser("addresses and networks, comma-separated")
-def network_list(name: str, text: str) -> tuple[Network, ...]:
-    networks: list[Network] = []
+@parser("addresses and networks, comma-separated; `unix` for a Unix socket")
+def proxy_list(name: str, text: str) -> tuple[Proxy, ...]:
+    proxies: list[Proxy] = []
     for entry in _entries(text):
         try:
-            networks.append(ip_network(entry, strict=False))
+            proxies.append("unix" if entry == "unix" else ip_network(entry, strict=False))
         except ValueError:
             raise SettingsError(f"{name}: {entry!r} is not an address or network") from None
-    return tuple(networks)
+    return tuple(proxies)
 
 
-@parser("32 characters or more; several are comma-separated")
+def some_of(*words: str) -> Parser[tuple[Any, ...]]:
+    """Words of a list, each once, in the list's order."""
+    known = ", ".join(f"`{word}`" for word in words)
+
+    @parser(f"names, comma-separated: {known}")
+    def parse(name: str, text: str) -> tuple[Any, ...]:
+        entries = _entries(text)
+        for entry in entries:
+            if entry not in words:
+                raise SettingsError(f"{name}: {entry!r} is not known (known: {', '.join(words)})")
+        return tuple(word for word in words if word in entries)
+
+    return parse
+
+
+_PUBLISHED: Final = re.compile(
+    "(change|replace)(it|me|this)|(your|my|super|betterauth|gatepost)[a-z]{0,20}secret|"
+    "secret(key|value)?here|placeholder|insecure|donotuse|notasecret|opensslrand|xxxxxxxx"
+)
+"""Better Auth's default secret, and what stands for one in examples; without signs and case."""
+
+
+def _weakness(secret: str) -> str | None:
+    """Why a secret can be guessed, or None."""
+    if len(secret) < 32:
+        return "must have 32 characters or more"
+    if _PUBLISHED.search(re.sub(r"[\W_]", "", secret.lower())):
+        return "is a published default or placeholder"
+    half = range(1, len(secret) // 2 + 1)
+    if any(secret[period:] == secret[:-period] for period in half):
+        return "repeats itself"
+    # of 32 random decimal digits one in ten million has so few different ones
+    steps = sum(abs(ord(a) - ord(b)) <= 1 for a, b in pairwise(secret))
+    if len(set(secret)) < 6 or steps > len(secret) * 3 // 4:
+        return "is not random"
+    return None
+
+
+@parser("32 random characters or more; several are comma-separated")
 def secret_list(name: str, text: str) -> tuple[str, ...]:
     secrets = tuple(secret for secret in text.split(",") if secret)
-    if any(len(secret) < 32 for secret in secrets):
-        raise SettingsError(f"{name}: each secret must have 32 characters or more")
+    for secret in secrets:
+        if weakness := _weakness(secret):
+            raise SettingsError(
+                f"{name}: {'a secret' if len(secrets) > 1 else 'it'} {weakness}; "
+                "take the output of: openssl rand -hex 32"
+            )
     return secrets

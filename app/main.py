@@ -12,20 +12,25 @@ from uuid import uuid4
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from app.auth.api import GetSessionMiddleware, auth_routes, auth_services
+from app.auth.context import PREFIX
+from app.client_address import ClientAddresses
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
 from app.logs import logging_in_batches
 from app.middleware import RequestMiddleware
 from app.purge import purge_in_background
-from app.responses import error_response
+from app.redaction import redact_server_logs
+from app.responses import API_HEADERS, NO_STORE, error_response, security_headers
 from app.rest.api import rest_routes
 from app.settings import Settings
 from app.telemetry import Telemetry
@@ -38,7 +43,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or _settings_from_environment()
     database = Database(settings)
     telemetry = Telemetry()
-    auth = auth_services(database, settings.auth) if settings.auth else None
+    client_addresses = ClientAddresses(settings.trusted_proxies)
+    auth = auth_services(database, settings.auth, client_addresses) if settings.auth else None
+    https = settings.auth is not None and settings.auth.base_url.startswith("https:")
+    headers = security_headers(https=https)
+    redact_server_logs()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -68,6 +77,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 telemetry=telemetry,
                 timeout=settings.request_timeout,
                 max_body=settings.max_body,
+                headers=headers,
+                api_headers=API_HEADERS,
+                prepare_error=add_cors_headers,
             ),
             *([Middleware(GetSessionMiddleware)] if auth else ()),
         ],
@@ -82,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.database = database
     app.state.telemetry = telemetry
     app.state.auth = auth
+    app.state.headers = headers | NO_STORE
     return app
 
 
@@ -100,8 +113,10 @@ async def http_error(_: Request, error: Exception) -> Response:
     return error_response(status, str(status), message, headers=error.headers)
 
 
-async def request_too_large(_: Request, error: Exception) -> Response:
-    return error_response(413, "413", str(error))
+async def request_too_large(request: Request, error: Exception) -> Response:
+    response = error_response(413, "413", str(error))
+    add_cors_headers(request.scope, response)
+    return response
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
@@ -109,8 +124,18 @@ async def internal_error(request: Request, error: Exception) -> Response:
     # a middleware of the user's own can fail before there is an id
     request_id: str = getattr(request.state, "request_id", None) or uuid4().hex
     _log.error("request %s failed", request_id, exc_info=error)
-    headers = {"x-request-id": request_id}
-    return error_response(500, "500", "Internal error", details=request_id, headers=headers)
+    # outside of RequestMiddleware, which gives other responses their headers
+    headers = {"x-request-id": request_id, **getattr(request.app.state, "headers", {})}
+    response = error_response(500, "500", "Internal error", details=request_id, headers=headers)
+    add_cors_headers(request.scope, response)
+    return response
+
+
+def add_cors_headers(scope: Scope, response: Response) -> None:
+    """Let a browser client read an error that the auth API did not make itself."""
+    auth = getattr(scope["app"].state, "auth", None)
+    if auth is not None and scope["path"].startswith(f"{PREFIX}/"):
+        auth.cors.add_headers(Headers(scope=scope), response)
 
 
 def _settings_from_environment() -> Settings:

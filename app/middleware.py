@@ -7,19 +7,24 @@ time.
 
 import asyncio
 import re
+from collections.abc import Callable, Mapping
 from random import getrandbits
 from time import perf_counter, time
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.body_limit import limited
 from app.deadline import Deadline
-from app.responses import RETRY_AFTER, error_response
+from app.responses import NO_STORE, RETRY_AFTER, error_response
 from app.telemetry import FinishedRequest, Telemetry
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_APIS: Final = ("/api/auth/", "/rest/")
+(_NO_STORE,) = ((name.encode(), value.encode()) for name, value in NO_STORE.items())
 
 
 class RequestMiddleware:
@@ -27,13 +32,26 @@ class RequestMiddleware:
 
     Refuses to read more than ``max_body`` bytes.
 
-    Sets ``request.state.request_id``, and reads ``request.state.key_name`` for the log.
+    Sets ``request.state.request_id``, and reads ``request.state.key_name`` for the log. Every
+    response gets ``headers``, those of the APIs ``api_headers`` too, and one that says nothing of
+    caches ``Cache-Control: no-store``. ``prepare_error`` may add to a response that is made here.
     """
 
     def __init__(
-        self, app: ASGIApp, *, telemetry: Telemetry, timeout: float, max_body: int
+        self,
+        app: ASGIApp,
+        *,
+        telemetry: Telemetry,
+        timeout: float,
+        max_body: int,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        api_headers: Mapping[str, str] = MappingProxyType({}),
+        prepare_error: Callable[[Scope, Response], None] = lambda _scope, _response: None,
     ) -> None:
         self.app = app
+        self._headers = _encoded(headers)
+        self._api_headers = _encoded({**headers, **api_headers})
+        self._prepare_error = prepare_error
         self.telemetry = telemetry
         self.timeout = timeout
         self.max_body = max_body
@@ -46,14 +64,18 @@ class RequestMiddleware:
         method, path = scope["method"], scope["path"]  # routing changes the scope
         state = scope.setdefault("state", {})
         request_id = state["request_id"] = _request_id(scope)
+        more_headers = self._api_headers if path.startswith(_APIS) else self._headers
         status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message.get("headers", ())
-                message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
+                headers = [*message.get("headers", ()), *more_headers]
+                headers.append((b"x-request-id", request_id.encode()))
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NO_STORE)
+                message["headers"] = headers
             await send(message)
 
         deadline = Deadline(self.timeout)
@@ -70,6 +92,7 @@ class RequestMiddleware:
             else:
                 message = f"No answer within {self.timeout:g} s"
                 response = error_response(503, "503", message, headers=RETRY_AFTER)
+            self._prepare_error(scope, response)
             await response(scope, receive, send_with_id)
         except ClientDisconnect:
             pass
@@ -94,6 +117,10 @@ class RequestMiddleware:
                 raise
 
         return limited(scope, receive_noting_its_end, self.max_body)
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _request_id(scope: Scope) -> str:

@@ -10,6 +10,23 @@ import msgspec
 from starlette.responses import Response
 
 RETRY_AFTER: Final = {"retry-after": "1"}
+NO_STORE: Final = {"cache-control": "no-store"}
+
+
+def security_headers(*, https: bool) -> dict[str, str]:
+    """What every response has; ``https``: the public address is one of https."""
+    headers = {"x-content-type-options": "nosniff"}
+    if https:
+        headers["strict-transport-security"] = "max-age=31536000"
+    return headers
+
+
+API_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+"""What a response of the APIs has besides: a browser that opens one as a page runs nothing of it,
+and tells nobody its address."""
 
 
 def error_response(

@@ -17,20 +17,22 @@ from app.environment import (
     POSTGRES_URL,
     SECONDS,
     SMTP_URL,
-    Network,
+    Proxy,
     integer,
-    network_list,
     one_of,
     origin_list,
     parser,
+    proxy_list,
     read,
     secret_list,
     setting,
+    some_of,
     text,
 )
 from app.errors import SettingsError
 
 KeyScope = Literal["read", "write", "secrets"]
+PluginName = Literal["bearer"]
 RateLimitMode = Literal["database", "memory", "off"]
 BetterAuthServer = Literal["plain", "hashed", "none"]
 SCOPES: Final[frozenset[KeyScope]] = frozenset(get_args(KeyScope))
@@ -115,9 +117,9 @@ class AuthSettings:
             "[nothing is left as it would need it](SECURITY.md#what-a-leak-of-the-database-opens).")
     trusted_origins: tuple[str, ...] = setting("GATEPOST_TRUSTED_ORIGINS", origin_list, default=(),
         doc="Other origins that may send requests, and that redirects may lead to.")
-    trusted_proxies: tuple[Network, ...] = setting(
-        "GATEPOST_TRUSTED_PROXIES", network_list, default=(),
-        doc="Proxies to skip in `X-Forwarded-For` when the client's address is read from it.")
+    plugins: tuple[PluginName, ...] = setting(
+        "GATEPOST_PLUGINS", some_of(*get_args(PluginName)), default=(),
+        doc="The [plugins](PLUGINS.md) that are on.")
     rate_limit: RateLimitMode = setting(
         "GATEPOST_RATE_LIMIT", one_of(*get_args(RateLimitMode)), default="database",
         doc="Where requests are counted: across all processes, in each process, or not at all.")
@@ -260,6 +262,10 @@ class Settings:
         doc="The address to listen on.")
     port: int = setting("PORT", integer(1, 65535), default=8000,
         doc="The port to listen on.")
+    trusted_proxies: tuple[Proxy, ...] = setting(
+        "GATEPOST_TRUSTED_PROXIES", proxy_list, default=(),
+        doc="The peers whose `X-Forwarded-For` is believed: [behind a proxy](#behind-a-proxy) all "
+            "clients count as one without it.")
     pool_size: int = setting("GATEPOST_POOL_SIZE", integer(1, 1000), default=10,
         doc="Connections to the database that a process opens at most.")
     acquire_timeout: float = setting("GATEPOST_ACQUIRE_TIMEOUT", SECONDS, default=5.0,

@@ -6,15 +6,15 @@ records of all are made in one go.
 """
 
 import logging
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Histogram
 
+from app.redaction import safe_path
+
 _access = logging.getLogger("gatepost.access")
-_TOKEN_IN_PATH: Final = re.compile(r"(/reset-password/).+", re.DOTALL)
 _APIS: Final = (("/api/auth/", "auth"), ("/rest/", "rest"))
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _MAX_WAITING: Final = 500
@@ -82,9 +82,7 @@ def _count(request: FinishedRequest) -> None:
 
 def _log_record(request: FinishedRequest) -> logging.LogRecord:
     """No header is in it but the id, and no token that a path holds."""
-    path = request.path
-    if "/reset-password/" in path:
-        path = _TOKEN_IN_PATH.sub(r"\1:token", path)
+    path = safe_path(request.path)
     fields = {
         "request": request.request_id,
         "method": request.method,

@@ -109,6 +109,7 @@ class Bench:
             "GATEPOST_BASE_URL": f"http://127.0.0.1:{port}",
             "GATEPOST_SERVICE_KEYS": f"bench:{digest}:read+write",
             "GATEPOST_PURGE_EVERY": "0",
+            "GATEPOST_TRUSTED_PROXIES": "127.0.0.1/32",
             "PORT": str(port),
             "PYTHONPATH": str(ROOT),
         }

@@ -342,7 +342,7 @@ COMMENT ON COLUMN public.rate_limits.id IS 'Primary key. Made by the database.';
 -- Name: COLUMN rate_limits.key; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.rate_limits.key IS 'ADDRESS|PATH, the address as it is counted (IPv6 by its first 64 bits). Written once, with the row.';
+COMMENT ON COLUMN public.rate_limits.key IS 'ADDRESS|PATH, the address as it is counted (IPv6 by its first 64 bits); sign-in|HASH or password|USER for attempts on an account; known|HASH for an address that signed in to one, with last_request the end of that. Written once, with the row.';
 
 
 --
@@ -1059,4 +1059,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261125110007'),
     ('20261125110008'),
     ('20261125110009'),
-    ('20261125110010');
+    ('20261125110010'),
+    ('20261125140000');

@@ -32,6 +32,12 @@ SCOPES: Final = {
 KEYS: Final = {name: secrets.token_urlsafe(32) for name in SCOPES}
 """Service keys by name, in plain."""
 
+SECRET: Final = "Zq3vR8mT1xY6bN4kW9sL2pH7cJ5dF0gA"
+"""A secret of the auth API, as good as one has to be."""
+
+LOCAL_PROXY: Final = {"GATEPOST_TRUSTED_PROXIES": "127.0.0.1/32"}
+"""The setting of a service whose visitors say their address in X-Forwarded-For."""
+
 _PATIENCE: Final = 60.0  # seconds: a bound for what hangs, not a measure
 
 

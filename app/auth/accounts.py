@@ -86,7 +86,13 @@ _FROM_PROVIDER: Final = fields({name: optional(string) for name in _CALLBACK})
 
 routes: Final = [
     get("/list-accounts", list_accounts, session="session"),
-    post("/unlink-account", unlink, body=fields({"accountId": string}), session="fresh"),
+    post(
+        "/unlink-account",
+        unlink,
+        body=fields({"accountId": string}),
+        session="fresh",
+        event="account_unlinked",
+    ),
     post("/sign-in/social", sign_in_social, body=provider),
     post("/link-social", sign_in_social, body=provider, session="session"),
     get("/callback/{id}", provider_callback, query=_FROM_PROVIDER),

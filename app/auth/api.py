@@ -16,6 +16,7 @@ from app.auth import (
     sign_up,
     status,
 )
+from app.auth.account_limit import AccountLimit
 from app.auth.context import PREFIX, Services
 from app.auth.cookies import Cookies, Signer
 from app.auth.cors import Cors
@@ -23,10 +24,13 @@ from app.auth.endpoint import not_found
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
+from app.auth.plugins import load
+from app.auth.pseudonyms import Pseudonyms
 from app.auth.rate_limit import RateLimiter
 from app.auth.session_loader import SessionLoader
 from app.auth.session_management import GET_SESSION
 from app.auth.tokens import MailTokens
+from app.client_address import ClientAddresses
 from app.database import Database
 from app.settings import AuthSettings
 
@@ -75,15 +79,23 @@ class AuthRouter(Router):
         await super().__call__(scope, receive, send)
 
 
-def auth_services(database: Database, settings: AuthSettings) -> Services:
+def auth_services(
+    database: Database, settings: AuthSettings, client_addresses: ClientAddresses
+) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
     origins = Origins(settings.base_url, settings.trusted_origins)
+    rate_limiter = RateLimiter(settings.rate_limit, database)
+    pseudonyms = Pseudonyms(settings.secrets[0])
     return Services(
         settings=settings,
         database=database,
         session_loader=SessionLoader(database),
-        rate_limiter=RateLimiter(settings.rate_limit, database),
+        client_addresses=client_addresses,
+        rate_limiter=rate_limiter,
+        account_limit=AccountLimit(rate_limiter, database, pseudonyms),
+        pseudonyms=pseudonyms,
+        plugins=load(settings.plugins),
         cookies=Cookies(
             signer,
             prefix=settings.cookie_prefix,

@@ -3,25 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from starlette.responses import Response
 
+from app.auth.account_limit import AccountLimit
 from app.auth.cookies import Cookies
 from app.auth.cors import Cors
 from app.auth.mail import Mail
 from app.auth.origins import Origins
 from app.auth.passwords import Passwords
+from app.auth.pseudonyms import Pseudonyms
 from app.auth.rate_limit import RateLimiter
 from app.auth.session_loader import SessionLoader
 from app.auth.tokens import MailTokens
+from app.client_address import ClientAddresses
 from app.database import Database
 from app.schema import Session, User
+from app.security_events import security_event
 from app.settings import AuthSettings
+
+if TYPE_CHECKING:
+    from app.auth.plugins import Plugin
 
 PREFIX: Final = "/api/auth"
 CREDENTIAL: Final = "credential"
 """The provider of accounts that have a password."""
+_MAX_AGENT: Final = 200
+"""Characters of the user agent in an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,11 @@ class Services:
     settings: AuthSettings
     database: Database
     session_loader: SessionLoader
+    client_addresses: ClientAddresses
     rate_limiter: RateLimiter
+    account_limit: AccountLimit
+    pseudonyms: Pseudonyms
+    plugins: "tuple[Plugin, ...]"
     cookies: Cookies
     origins: Origins
     cors: Cors
@@ -68,6 +82,7 @@ class RequestContext:
     headers: Mapping[str, str]
     cookies: dict[str, str]
     client_ip: str | None
+    request_id: str
     body: Any
     """The decoded body, or UNDEFINED without one."""
     query: dict[str, Any]
@@ -76,6 +91,12 @@ class RequestContext:
     response_headers: dict[str, str] = field(default_factory=dict)
     response_cookies: list[str] = field(default_factory=list)
     """Lines of Set-Cookie."""
+    event: str | None = None
+    """The security event of this request, where it is another than the endpoint's."""
+    event_user: UUID | None = None
+    """Whom the event is about, where that is nobody who is signed in."""
+    refusal: str | None = None
+    """Why a handler refused that answers with a redirect."""
 
     @property
     def settings(self) -> AuthSettings:
@@ -119,6 +140,21 @@ class RequestContext:
             remember = had_remembered
         self.response_cookies += self.services.cookies.session(
             token, remember=remember, remembered=had_remembered
+        )
+
+    def log_event(self, name: str, outcome: str, **more: Any) -> None:
+        """Log a security event with who asked, from where."""
+        user_id = self.event_user or (self.current.user.id if self.current else None)
+        email = self.body_field("email")
+        security_event(
+            name,
+            outcome=outcome,
+            user=str(user_id) if user_id else None,
+            account=self.services.pseudonyms.of(email.lower()) if isinstance(email, str) else None,
+            ip=self.client_ip,
+            agent=self.headers.get("user-agent", "")[:_MAX_AGENT] or None,
+            request=self.request_id,
+            **more,
         )
 
     def clear_cookies(self) -> None:

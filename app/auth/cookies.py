@@ -134,16 +134,9 @@ class Cookies:
     def cleared(self, name: str) -> str:
         return f"{name}=; Max-Age=0{self._attributes}"
 
-    def take_bearer(self, cookies: dict[str, str], authorization: str) -> None:
-        """``Bearer token.signature`` stands for the session cookie; a bare token does not, for who
-        reads the table would be everybody."""
-        scheme, _, given = authorization.partition(" ")
-        token = given.strip()
-        if scheme.lower() != "bearer" or not token:
-            return
-        token = unquote(token) if "%" in token else token
-        if self._signer.verify(token) is not None:
-            cookies[self.session_token] = token
+    def is_signed(self, value: str) -> bool:
+        """Whether a value, not percent-encoded, has a good signature."""
+        return self._signer.verify(value) is not None
 
     def signed_value(self, cookies: dict[str, str], name: str) -> str | None:
         """The value of a signed cookie of the request."""

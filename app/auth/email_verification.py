@@ -67,6 +67,7 @@ async def request_mail(context: RequestContext) -> Any:
     address, callback = context.body["email"].lower(), context.body_field("callbackURL") or "/"
     current = await sessions.find(context)
     if current is not None:
+        context.event_user = current.user.id
         if current.user.email != address:
             raise AuthError(400, "EMAIL_MISMATCH")
         if current.user.email_verified:
@@ -91,6 +92,7 @@ async def verify_email(context: RequestContext) -> Any:
     except AuthError as error:
         if not callback or error.status != 401:
             raise
+        context.refusal = error.code
         return redirect(origins.back_with_error(callback, error.code or "UNKNOWN"))
     return redirect(origins.back(callback)) if callback else answer
 
@@ -103,6 +105,7 @@ async def _verify(context: RequestContext) -> Any:
     user = await context.database.fetchrow(users.by_email, claims["email"])
     if user is None:
         raise AuthError(401, "USER_NOT_FOUND")
+    context.event_user = user.id
     if claims.get("userId", str(user.id)) != str(user.id):
         raise AuthError(401, "INVALID_TOKEN")
     if not user.email_verified:
@@ -136,12 +139,14 @@ async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
     new_email = claims["updateTo"].lower()
     if not context.settings.change_email or not is_email(new_email):
         raise AuthError(401, "INVALID_TOKEN")
+    context.event = "email_changed"
     try:
         user = await context.database.fetchrow(users.by_id, UUID(claims.get("userId", "")))
     except ValueError:
         raise AuthError(401, "INVALID_TOKEN") from None
     if user is None:
         raise AuthError(401, "USER_NOT_FOUND")
+    context.event_user = user.id
     if user.email != claims["email"]:
         raise AuthError(401, "INVALID_TOKEN")
     current = await sessions.find(context)
@@ -151,6 +156,7 @@ async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
         case "change-email-confirmation":  # the old address agrees; now the new one is asked
             token = await change_token(context, user, new_email)
             callback = context.query.get("callbackURL") or "/"
+            context.event = "email_change_requested"
             await send_change(context, user, new_email, token, callback)
             return {"status": True}
         case "change-email-verification":
@@ -185,11 +191,13 @@ routes: Final = [
         "/send-verification-email",
         request_mail,
         body=fields({"email": email} | _CALLBACK),
+        event="email_verification_requested",
     ),
     get(
         "/verify-email",
         verify_email,
         query=fields({"token": string} | _CALLBACK),
         redirects_to_callback=True,
+        event="email_verified",
     ),
 ]

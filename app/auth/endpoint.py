@@ -19,13 +19,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from app.auth import cookies, sessions, validation
-from app.auth.client_ip import client_ip
 from app.auth.context import PREFIX, RequestContext, Services
 from app.auth.errors import error_response
 from app.auth.rate_limit import Rule, default_rule
 from app.auth.validation import Check
 from app.body_limit import limited
-from app.errors import AuthError, DatabaseError, RequestTooLargeError
+from app.errors import AuthError, DatabaseError, RequestTooLargeError, TooManyRequestsError
+from app.redaction import safe_path
 
 Handler = Callable[[RequestContext], Awaitable[Any]]
 """Gives a Response, or what becomes the JSON of one. Raises AuthError and DatabaseError."""
@@ -58,19 +58,50 @@ class Endpoint:
     ignores_body: bool = False
     redirects_to_callback: bool = False
     """A GET that redirects to the callbackURL of its query."""
+    event: str | None = None
+    """The security event that a request is, with what came of it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["app"].state.auth
         request = Request(scope, receive)
         context = _context(services, request)
+        checked = False
         try:
             await self._check(request, context)
+            checked = True
             result = await self.handler(context)
         except (AuthError, DatabaseError) as error:
             result = error_response(error)
+            self._log_refusal(context, request, error, checked=checked)
+        else:
+            if self.event is not None:
+                outcome = "refused" if context.refusal else "ok"
+                context.log_event(context.event or self.event, outcome, reason=context.refusal)
         response = _response(context, result)
         services.cors.add_headers(request.headers, response)
         await response(scope, receive, send)
+
+    def _log_refusal(
+        self,
+        context: RequestContext,
+        request: Request,
+        error: AuthError | DatabaseError,
+        *,
+        checked: bool,
+    ) -> None:
+        """``checked``: the handler refused, and not a check before it."""
+        if isinstance(error, DatabaseError):
+            if self.event is not None:
+                context.log_event(context.event or self.event, "failed", reason="DATABASE")
+            return
+        path, reason = safe_path(_path(request)), error.code
+        if isinstance(error, TooManyRequestsError):
+            limit = "account" if checked else "address"
+            context.log_event("rate_limited", "refused", path=path, limit=limit)
+        elif checked and self.event is not None:
+            context.log_event(context.event or self.event, "refused", reason=reason)
+        elif not checked and error.status in (401, 403):
+            context.log_event("request_refused", "refused", path=path, reason=reason)
 
     async def _check(self, request: Request, context: RequestContext) -> None:
         services = context.services
@@ -81,9 +112,8 @@ class Endpoint:
             if "cookie" in request.headers:
                 _check_origin(services, request)
             _check_urls(context)
-        authorization = request.headers.get("authorization")
-        if authorization:
-            services.cookies.take_bearer(context.cookies, authorization)
+        for plugin in services.plugins:
+            plugin.before(context)
         if self.body is not None:
             validation.raise_if_invalid(self.body("body", context.body))
         if self.query is not None:
@@ -135,13 +165,15 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
     response = services.cors.preflight(request.method, request.headers)
     if response is None:
-        path = _path(request)
-        ip, rule = _client_ip(services, request), default_rule(path)
+        path, ip = _path(request), services.client_addresses.of(scope)
         try:
-            await services.rate_limiter.check(ip, path, rule, known=False)
+            await services.rate_limiter.check(ip, path, default_rule(path), known=False)
             response = error_response(AuthError(404, bare=True))
         except AuthError as error:
             response = error_response(error)
+            _context(services, request).log_event(
+                "rate_limited", "refused", path=safe_path(path), limit="address"
+            )
     services.cors.add_headers(request.headers, response)
     await response(scope, receive, send)
 
@@ -168,16 +200,12 @@ def _context(services: Services, request: Request) -> RequestContext:
         method=request.method,
         headers=headers,
         cookies=cookies.parse("; ".join(headers.getlist("cookie"))),
-        client_ip=_client_ip(services, request),
+        client_ip=services.client_addresses.of(request.scope),
+        request_id=request.scope["state"].get("request_id", ""),
         body=validation.UNDEFINED,
         query=_query(request),
         path_params={name: unquote(value) for name, value in path_params.items()},
     )
-
-
-def _client_ip(services: Services, request: Request) -> str | None:
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    return client_ip(forwarded, services.settings.trusted_proxies)
 
 
 def _path(request: Request) -> str:
@@ -195,21 +223,9 @@ def _response(context: RequestContext, result: Any) -> Response:
         response = JsonResponse(_json_encode(result), context.response_headers)
     for line in context.response_cookies:
         response.headers.append("set-cookie", line)
-    if context.response_cookies:
-        _expose_token(context, response)
+    for plugin in context.services.plugins:
+        plugin.after(context, response)
     return response
-
-
-def _expose_token(context: RequestContext, response: Response) -> None:
-    """Give a bearer client its copy of a session cookie that was set."""
-    start = f"{context.services.cookies.session_token}="
-    line = next((c for c in reversed(context.response_cookies) if c.startswith(start)), None)
-    if line is None:
-        return
-    value = line.removeprefix(start).partition(";")[0]
-    if value and "Max-Age=0" not in line:
-        response.headers["set-auth-token"] = unquote(value)
-        response.headers["access-control-expose-headers"] = "set-auth-token"
 
 
 def _check_origin(services: Services, request: Request) -> None:

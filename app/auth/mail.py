@@ -7,6 +7,7 @@ one to send; what fails is logged without its contents.
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -159,5 +160,6 @@ def _headed(email: str, subject: str) -> EmailMessage:
 
 
 def _append(path: Path, line: bytes) -> None:
-    with path.open("ab") as file:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with os.fdopen(os.open(path, flags, 0o600), "ab") as file:  # it holds links that sign people in
         file.write(line)

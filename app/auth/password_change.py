@@ -57,8 +57,11 @@ async def check_current(
     found = await context.database.fetchrow(accounts.password, CREDENTIAL, context.user.id)
     if found is None or found.password is None:
         raise AuthError(400, missing)
-    if not await context.services.passwords.verify(found.password, password):
+    services, user = context.services, context.user
+    attempt = await services.account_limit.begin_own(user.id)
+    if not await services.passwords.verify(found.password, password):
         raise AuthError(400, "INVALID_PASSWORD")
+    await services.account_limit.succeed(attempt)
     return found.password
 
 
@@ -76,6 +79,13 @@ routes: Final = [
         change_password,
         body=_CHANGE,
         session="session",
+        event="password_changed",
     ),
-    post("/verify-password", verify_password, body=fields({"password": string}), session="session"),
+    post(
+        "/verify-password",
+        verify_password,
+        body=fields({"password": string}),
+        session="session",
+        event="password_verified",
+    ),
 ]

@@ -15,6 +15,7 @@ from app.auth.tokens import reset_token
 from app.auth.validation import email, fields, optional, string
 from app.database import Transaction
 from app.errors import AuthError
+from app.schema import User
 from app.statements import accounts, sessions, users
 
 _LIFETIME: Final = 3600
@@ -66,9 +67,11 @@ async def reset_password(context: RequestContext) -> Any:
         raise AuthError(400, "USER_NOT_FOUND") from None
     stored = await context.services.passwords.hash(password)
     identifiers = proofs.identifiers(context, proofs.RESET, token)
+    context.event_user = user_id
 
-    async def write(transaction: Transaction) -> None:
-        if not await transaction.fetch(users.by_id, user_id):
+    async def write(transaction: Transaction) -> User:
+        user = await transaction.fetchrow(users.by_id, user_id)
+        if user is None:
             raise AuthError(400, "USER_NOT_FOUND")
         changed = await transaction.fetch(accounts.change_password, stored, CREDENTIAL, user_id)
         ended = await proofs.end_all(transaction, user_id, identifiers)
@@ -78,8 +81,11 @@ async def reset_password(context: RequestContext) -> Any:
             await transaction.fetch(accounts.create_password, user_id, CREDENTIAL, stored)
         if context.settings.revoke_sessions_on_password_reset:
             await transaction.fetch(sessions.revoke_all, user_id)
+        return user
 
-    await context.database.transaction("accounts.reset_password", write)
+    user = await context.database.transaction("accounts.reset_password", write)
+    # whoever reads the owner's mail is no stranger
+    await context.services.account_limit.remember(user.email, context.client_ip)
     return {"status": True}
 
 
@@ -88,6 +94,7 @@ routes: Final = [
         "/request-password-reset",
         request_reset,
         body=fields({"email": email, "redirectTo": optional(string)}),
+        event="password_reset_requested",
     ),
     get(
         "/reset-password/{token}",
@@ -100,5 +107,6 @@ routes: Final = [
         reset_password,
         body=fields({"newPassword": string, "token": optional(string)}),
         query=fields({"token": optional(string)}),
+        event="password_reset",
     ),
 ]

@@ -72,6 +72,7 @@ async def change_email(context: RequestContext) -> Any:
     changed = None if is_taken else await _change_unverified(context, address)
     if changed is not None:
         await services.mail.notify("email-changed", user.email, str(user.id))
+        context.event = "email_changed"
         context.set_session_cookie(context.current_session.session.token)
         if services.mail.possible:
             await email_verification.send(context, changed, callback)
@@ -109,6 +110,7 @@ async def delete_user(context: RequestContext) -> Any:
         await _consume(context, token)
         return await _delete(context)
     if settings.delete_user_by_mail and context.services.mail.possible:
+        context.event = "user_deletion_requested"
         await _send_deletion(context)
         return {"success": True, "message": "Verification email sent"}
     if not password and not sessions.is_fresh(context, context.current_session):
@@ -172,12 +174,20 @@ routes: Final = [
         change_email,
         body=fields({"newEmail": email} | _CALLBACK),
         session="fresh",
+        event="email_change_requested",
     ),
-    post("/delete-user", delete_user, body=fields(_CALLBACK | _DELETION), session="session"),
+    post(
+        "/delete-user",
+        delete_user,
+        body=fields(_CALLBACK | _DELETION),
+        session="session",
+        event="user_deleted",
+    ),
     get(
         "/delete-user/callback",
         delete_user_callback,
         query=fields({"token": string} | _CALLBACK),
         redirects_to_callback=True,
+        event="user_deleted",
     ),
 ]

@@ -21,6 +21,7 @@ _MAX_KEYS: Final = 50_000
 """Keys of one generation."""
 _MAX_PATH: Final = 100
 """Characters of a path that count: unknown paths are as long as a client likes."""
+_NO_LIMIT: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,6 @@ _STRICT: Final = (
     (("/sign-in", "/sign-up", "/change-password", "/change-email"), Rule(10, 3)),
     (("/request-password-reset", "/send-verification-email", "/forget-password"), Rule(60, 3)),
 )
-_GENERATION: Final = 60_000
-"""Milliseconds, as long as the longest window."""
 
 
 def default_rule(path: str) -> Rule:
@@ -45,17 +44,46 @@ def default_rule(path: str) -> Rule:
     return next((rule for prefixes, rule in _STRICT if path.startswith(prefixes)), GENERAL)
 
 
-class RateLimiter:
-    """Counts requests by ``address|path``."""
+class _Counts:
+    """Counts in memory. ``window`` is the longest of the rules, in seconds."""
 
-    def __init__(self, mode: RateLimitMode, database: Database) -> None:
-        self._mode = mode
-        self._database = database
+    def __init__(self, window: int) -> None:
         # Two generations: a key that was not used for a whole window would start again at zero, so
         # the older generation can be dropped as a whole.
         self._counts: dict[str, tuple[int, int]] = {}
         self._previous: dict[str, tuple[int, int]] = {}
+        self._generation = window * 1000
         self._started = 0
+
+    def get(self, key: str) -> tuple[int, int]:
+        """The count, and when the last request was let through."""
+        return self._counts.get(key) or self._previous.get(key) or (0, 0)
+
+    def put(self, key: str, count: int, last: int, now: int) -> None:
+        if now - self._started > self._generation or len(self._counts) >= _MAX_KEYS:
+            self._previous, self._counts, self._started = self._counts, {}, now
+        self._counts[key] = (count, last)
+
+    def take(self, key: str, now: int, rule: Rule) -> None:
+        count, last = self.get(key)
+        if now - last > rule.window * 1000:
+            count = 0
+        if count >= rule.limit:
+            self.put(key, count, last, now)
+            raise _refusal(last, now, rule)
+        self.put(key, count + 1, now, now)
+
+
+class RateLimiter:
+    """Counts requests by ``address|path``, and what else is limited by a key of its own."""
+
+    def __init__(self, mode: RateLimitMode, database: Database) -> None:
+        self._mode = mode
+        self._database = database
+        self._paths = _Counts(60)
+        # apart, so that whoever makes up paths cannot push these out
+        self._made_up = _Counts(60)
+        self._keys = _Counts(3600)
 
     async def check(
         self, client_ip: str | None, path: str, rule: Rule, *, known: bool = True
@@ -66,25 +94,49 @@ class RateLimiter:
         """
         if self._mode == "off":
             return
-        key, now = f"{client_ip or 'no-trusted-ip'}|{path[:_MAX_PATH]}", _now()
+        key = f"{client_ip or 'no-trusted-ip'}|{path[:_MAX_PATH]}"
         if rule is GENERAL or not known or self._mode == "memory":
-            self._count(key, now, rule)
-            return
+            (self._paths if known else self._made_up).take(key, _now(), rule)
+        else:
+            await self._take(key, rule)
+
+    async def take(self, key: str, rule: Rule) -> None:
+        """Count something under a key that is no path. Raises TooManyRequestsError."""
+        if self._mode == "database":
+            await self._take(key, rule)
+        elif self._mode == "memory":
+            self._keys.take(key, _now(), rule)
+
+    async def give_back(self, key: str) -> None:
+        """Take back what ``take`` counted."""
+        if self._mode == "database":
+            await self._database.fetch(rate_limits.give_back, key)
+        elif self._mode == "memory":
+            (count, last), now = self._keys.get(key), _now()
+            self._keys.put(key, max(0, count - 1), last, now)
+
+    async def mark(self, key: str, lifetime: int) -> None:
+        """Remember a key for ``lifetime`` seconds; in memory, for an hour or two."""
+        now = _now()
+        end = now + lifetime * 1000
+        if self._mode == "database":
+            # as a request of the time when it ends: the purge then deletes the row a day later
+            await self._database.fetch(rate_limits.take, key, 1, end, 0, _NO_LIMIT)
+        elif self._mode == "memory":
+            self._keys.put(key, 1, end, now)
+
+    async def is_marked(self, key: str) -> bool:
+        if self._mode == "database":
+            rows = await self._database.fetch(rate_limits.look, key)
+            return bool(rows) and rows[0]["last_request"] > _now()
+        return self._keys.get(key)[1] > _now()
+
+    async def _take(self, key: str, rule: Rule) -> None:
+        now = _now()
         arguments = (key, 1, now, rule.window * 1000, rule.limit)
         if not await self._database.fetch(rate_limits.take, *arguments):
             rows = await self._database.fetch(rate_limits.look, key)
             raise _refusal(rows[0]["last_request"] if rows else now, now, rule)
-
-    def _count(self, key: str, now: int, rule: Rule) -> None:
-        if now - self._started > _GENERATION or len(self._counts) >= _MAX_KEYS:
-            self._previous, self._counts, self._started = self._counts, {}, now
-        count, last = self._counts.get(key) or self._previous.pop(key, None) or (0, 0)
-        if now - last > rule.window * 1000:
-            count = 0
-        if count >= rule.limit:
-            self._counts[key] = (count, last)
-            raise _refusal(last, now, rule)
-        self._counts[key] = (count + 1, now)
 
 
 def _now() -> int:

@@ -9,14 +9,12 @@ from app.auth.validation import boolean, fields, optional, record, string
 from app.errors import AuthError
 from app.statements import sessions as statements
 
-NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
-"""For responses with a session, which no cache may keep."""
 _MAX_LISTED: Final = 100
 
 
 async def get_session(context: RequestContext) -> Any:
     """GET (and with deferred refresh POST) /get-session."""
-    context.response_headers |= NO_STORE
+    context.response_headers["pragma"] = "no-cache"
     deferred = context.settings.defer_session_refresh
     if context.method == "POST" and not deferred:
         raise AuthError(405, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED")
@@ -98,9 +96,17 @@ routes: Final = [
     GET_SESSION,
     post("/get-session", get_session, ignores_body=True),
     get("/list-sessions", list_sessions, session="fresh"),
-    post("/revoke-session", revoke_session, body=fields({"token": string}), session="session"),
-    post("/revoke-sessions", revoke_sessions, session="session"),
-    post("/revoke-other-sessions", revoke_other_sessions, session="session"),
+    post(
+        "/revoke-session",
+        revoke_session,
+        body=fields({"token": string}),
+        session="session",
+        event="session_revoked",
+    ),
+    post("/revoke-sessions", revoke_sessions, session="session", event="sessions_revoked"),
+    post(
+        "/revoke-other-sessions", revoke_other_sessions, session="session", event="sessions_revoked"
+    ),
     post("/update-session", update_session, body=record, session="session"),
-    post("/sign-out", sign_out, body=optional(_SIGN_OUT)),
+    post("/sign-out", sign_out, body=optional(_SIGN_OUT), event="sign_out"),
 ]

@@ -16,14 +16,18 @@ async def sign_in(context: RequestContext) -> Any:
     if not is_email(email):
         raise AuthError(400, "INVALID_EMAIL")
     passwords.check_length(password)
-    found = await context.database.fetchrow(users.with_password, CREDENTIAL, email.lower())
+    account_limit = context.services.account_limit
+    attempt = await account_limit.begin(email.lower(), context.client_ip)
+    found = await context.database.fetchrow(users.with_password, CREDENTIAL, attempt.email)
     if found is None or found.password is None:
         # takes as long as a wrong password does
         await context.services.passwords.dummy_hash(password)
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
+    user = found.user
+    context.event_user = user.id
     if not await context.services.passwords.verify(found.password, password):
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
-    user = found.user
+    await account_limit.succeed(attempt)
     if context.settings.require_email_verification and not user.email_verified:
         raise AuthError(403, "EMAIL_NOT_VERIFIED")
     remember = body.get("rememberMe") is not False
@@ -59,5 +63,6 @@ routes: Final = [
         body=_FIELDS,
         accepts_form=True,
         checks_login_csrf=True,
+        event="sign_in",
     )
 ]

@@ -54,6 +54,7 @@ async def sign_up(context: RequestContext) -> Any:
         raise AuthError(422, "FAILED_TO_CREATE_USER") from error
     if user is None and signs_in:  # another sign-up was faster
         raise AuthError(422, "FAILED_TO_CREATE_USER")
+    context.event_user = user.id if user else None
     if user is not None and settings.send_verification_on_sign_up:
         await email_verification.send(context, user, body.get("callbackURL") or "/")
     if not signs_in:
@@ -88,5 +89,6 @@ routes: Final = [
         body=both(_FIELDS, record),
         accepts_form=True,
         checks_login_csrf=True,
+        event="sign_up",
     )
 ]

@@ -15,8 +15,10 @@ from starlette.routing import BaseRoute, Match, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from app.client_address import ClientAddresses
 from app.database import Database
 from app.errors import DatabaseError, RestError
+from app.redaction import safe_path
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
 from app.rest.keys import ServiceKeys, require
@@ -29,6 +31,7 @@ from app.rest.read import ReadPlan
 from app.rest.request import ApiRequest, RequestHeaders
 from app.rest.write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
 from app.schema import RELATIONS, Relation
+from app.security_events import security_event
 from app.settings import ServiceKey, Settings
 
 _PLANS: Final[dict[str, type[Plan]]] = {
@@ -64,6 +67,7 @@ class RestAPI:
         self._places: dict[str, Places] = {}
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings.service_keys)
+        self._client_addresses = ClientAddresses(settings.trusted_proxies)
         self._secrets = frozenset(column.name for column in columns if column.secret)
 
     def routes(self) -> list[BaseRoute]:
@@ -81,7 +85,19 @@ class RestAPI:
 
     def authenticate(self, request: Request) -> None:
         """Put the key into the request's state. Raises RestError 401."""
-        key = self._keys.authenticate(request.scope["headers"])
+        try:
+            key = self._keys.authenticate(request.scope["headers"])
+        except RestError as error:
+            security_event(
+                "service_key_refused",
+                outcome="refused",
+                reason=error.code,
+                ip=self._client_addresses.of(request.scope),
+                agent=request.headers.get("user-agent", "")[:200] or None,
+                request=getattr(request.state, "request_id", None),
+                path=safe_path(request.scope["path"]),
+            )
+            raise
         request.state.service_key = key
         request.state.key_name = key.name  # for the access log
 

@@ -29,6 +29,15 @@ take: Final = statement(
 look: Final = statement("rate_limits.look", Query.from_(_r).select(_old_time).where(_r.key == _KEY))
 """When the last request was let through."""
 
+give_back: Final = statement(
+    "rate_limits.give_back",
+    Query.update(_r)
+    .set(Field("count"), Expression("{} - 1", _old_count))
+    .where((_r.key == _KEY) & Expression("{} > 0", _old_count))
+    .returning(_old_count),
+)
+"""Take back what was counted."""
+
 purge: Final = chunk(
     rate_limits,
     lambda row: (

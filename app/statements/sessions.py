@@ -169,4 +169,19 @@ revoke_others: Final = statement(
     Query.from_(_s).delete().where((_s.user_id == _USER) & (_s.token != _TOKEN)).returning(_s.id),
 )
 
+at_address: Final = statement(
+    "sessions.at_address",
+    Query.from_(_u)
+    .join(_s)
+    .on(_s.user_id == _u.id)
+    .select(_s.id)
+    .where(
+        (_u.email == Parameter("email", "text"))
+        & (_s.ip_address == Parameter("ip_address", "text"))
+        & (_s.expires_at > _NOW)
+    )
+    .limit(Parameter("limit", "bigint")),
+)
+"""The sessions of the user of a mail address that began at a client's address."""
+
 purge: Final = chunk(sessions, lambda row: row.expires_at < Expression("now()"))

@@ -15,14 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.main import create_app
 from app.schema import RELATIONS
 from app.settings import Settings
-from tests.support import KEYS, environment
+from tests.support import KEYS, SECRET, environment
 
 BASE = "http://gatepost.test"
 ANN = {"name": "Ann", "email": "ann@example.com", "password": "correct horse"}
 
 
 def application(url: str) -> Starlette:
-    auth = {"GATEPOST_SECRET": "s" * 32, "GATEPOST_BASE_URL": BASE, "GATEPOST_RATE_LIMIT": "off"}
+    auth = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": BASE, "GATEPOST_RATE_LIMIT": "off"}
     return create_app(Settings.from_environment(environment(url) | auth))
 
 

@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from app.main import create_app
 from app.settings import Settings
-from tests.support import environment, free_port
+from tests.support import SECRET, environment, free_port
 
 BASE = "http://gatepost.test"
 ANN = {"name": "Ann", "email": "Ann@example.com", "password": "correct horse"}
@@ -68,7 +68,7 @@ def inbox() -> Iterator[tuple[Inbox, int]]:
 @asynccontextmanager
 async def gatepost(url: str, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
     given = {
-        "GATEPOST_SECRET": "s" * 32,
+        "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": BASE,
         "GATEPOST_RATE_LIMIT": "off",
         "MAIL_FROM": "Gatepost <no-reply@example.com>",

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from tests.conftest import SERVERS
-from tests.support import KEYS, ROOT, Server, environment, running_service
+from tests.support import KEYS, ROOT, SECRET, Server, environment, running_service
 
 # Code against code: which server is of no account.
 pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
@@ -43,7 +43,6 @@ SCHEMA_TESTS: Final = (
     "tests/unit/test_docs.py",
 )
 IGNORED: Final = shutil.ignore_patterns("node_modules", "__pycache__", ".*")
-SECRET: Final = "recipes-" * 4
 
 
 class Copy:

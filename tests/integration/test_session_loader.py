@@ -22,11 +22,11 @@ from app.settings import Settings
 from app.sql import Statement
 from app.statements import sessions
 from app.statements.sessions import UserSession
-from tests.support import KEYS, environment
+from tests.support import KEYS, LOCAL_PROXY, SECRET, environment
 
 BASE = "http://gatepost.test"
 GET_SESSION = "/api/auth/get-session"
-SIGNER = Signer(["s" * 32])
+SIGNER = Signer([SECRET])
 REVOCATIONS: Final = int(os.environ.get("GATEPOST_REVOCATIONS", "3000"))
 
 Request = Callable[..., Coroutine[Any, Any, tuple[int, list[tuple[bytes, bytes]], bytes]]]
@@ -55,6 +55,7 @@ def asgi_client(app: Starlette) -> Request:
             "type": "http", "http_version": "1.1", "scheme": "http", "method": method,
             "path": path, "raw_path": path.encode(), "query_string": query.encode(),
             "root_path": "", "headers": raw_headers, "server": ("gatepost.test", 80), "state": {},
+            "client": ("127.0.0.1", 50000),
         }  # fmt: skip
         await app(scope, receive, send)
         start, *rest = answer
@@ -67,10 +68,12 @@ def asgi_client(app: Starlette) -> Request:
 @asynccontextmanager
 async def gatepost(url: str, **settings: str) -> AsyncIterator[Starlette]:
     defaults = {
-        "GATEPOST_SECRET": "s" * 32,
+        "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": BASE,
         "GATEPOST_RATE_LIMIT": "off",
         "GATEPOST_TRUSTED_ORIGINS": "https://app.example.com",
+        "GATEPOST_PLUGINS": "bearer",
+        **LOCAL_PROXY,
     }
     app = create_app(Settings.from_environment(environment(url) | defaults | settings))
     async with app.router.lifespan_context(app):

@@ -82,11 +82,8 @@ def test_no_cookie_header_is_taken_for_a_session(header: str) -> None:
 
 
 @given(latin)
-def test_no_authorization_is_taken_for_a_session(header: str) -> None:
-    for authorization in (header, f"Bearer {header}"):
-        taken: dict[str, str] = {}
-        jar.take_bearer(taken, authorization)
-        assert taken == {}
+def test_no_text_is_taken_for_a_signed_value(text: str) -> None:
+    assert not jar.is_signed(text)
 
 
 @given(value=latin.filter(bool), at=st.integers(0), other=st.characters(max_codepoint=255))

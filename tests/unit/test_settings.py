@@ -1,6 +1,7 @@
 """The settings: every name, every bad value, and no secret in what is said of them."""
 
 from dataclasses import fields
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,8 @@ GOOD = [
     *setting_samples(Settings),
     ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
     ("HOST", "::1", "host", "::1"),
+    ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1,unix", "trusted_proxies",
+     (ip_network("10.0.0.0/8"), ip_network("::1"), "unix")),
     ("PORT", "1", "port", 1),
     ("PORT", "65535", "port", 65535),
     ("GATEPOST_POOL_SIZE", "1000", "pool_size", 1000),
@@ -56,7 +59,7 @@ GOOD = [
     ("GATEPOST_MAX_BODY", "1", "max_body", 1),
     ("GATEPOST_PURGE_EVERY", "0", "purge_every", 0),
     ("GATEPOST_PURGE_EVERY", "34560000", "purge_every", 400 * 24 * 3600),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "text", "field", "value"), GOOD)
@@ -89,6 +92,11 @@ def test_bad_whole_number_is_refused(name: str, text: str) -> None:
 def test_bad_interval_is_refused(text: str) -> None:
     message = refused(GATEPOST_PURGE_EVERY=text)
     assert message == "GATEPOST_PURGE_EVERY must be a whole number from 0 to 34560000"
+
+
+@pytest.mark.parametrize("text", ["proxy", "10.0.0.0/99", "10.0.0.1,unix:"])
+def test_bad_proxy_is_refused(text: str) -> None:
+    assert "is not an address or network" in refused(GATEPOST_TRUSTED_PROXIES=text)
 
 
 @pytest.mark.parametrize("name", SECONDS)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from tests.conftest import SERVERS
-from tests.support import Server, answers, end, free_port, running_service, wait_until
+from tests.support import LOCAL_PROXY, Server, answers, end, free_port, running_service, wait_until
 
 ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 """The protocol is the same on every PostgreSQL: one is enough here."""
@@ -64,7 +64,7 @@ def better_auth(
         "MAILS": setup.mails,
         # in production nothing is other than asked for, such as an address made up for the client
         "NODE_ENV": "production",
-        "OPTIONS": json.dumps({"baseURL": setup.base_url} | dict(setup.options)),
+        "OPTIONS": json.dumps({"baseURL": setup.base_url} | _behind_proxy(setup.options)),
         "PORT": str(port),
         "SECRET": SECRET,
     }
@@ -83,6 +83,12 @@ def better_auth(
         end(process)
 
 
+def _behind_proxy(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Better Auth's options, with the proxy that Gatepost trusts."""
+    advanced = {"ipAddress": {"trustedProxies": ["127.0.0.1/32"]}} | options.get("advanced", {})
+    return {**options, "advanced": advanced}
+
+
 @contextmanager
 def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Iterator[Running]:
     """Gatepost on ``database``."""
@@ -92,6 +98,8 @@ def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Ite
         "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": setup.base_url,
         "GATEPOST_RATE_LIMIT": "off",
+        "GATEPOST_PLUGINS": "bearer",
+        **LOCAL_PROXY,
         **({"MAIL_FILE": str(mail_file)} if setup.mails else {}),
         **setup.settings,
     }

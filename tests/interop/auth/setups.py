@@ -103,13 +103,13 @@ SETUPS: Final = {
         settings={
             "GATEPOST_COOKIE_PREFIX": "gate",
             "GATEPOST_COOKIE_DOMAIN": "gatepost.test",
-            "GATEPOST_TRUSTED_PROXIES": "10.1.0.0/16,2001:db8:7::/48",
+            "GATEPOST_TRUSTED_PROXIES": "127.0.0.1/32,10.1.0.0/16,2001:db8:7::/48",
         },
         options={
             "advanced": {
                 "cookiePrefix": "gate",
                 "crossSubDomainCookies": {"enabled": True, "domain": "gatepost.test"},
-                "ipAddress": {"trustedProxies": ["10.1.0.0/16", "2001:db8:7::/48"]},
+                "ipAddress": {"trustedProxies": ["127.0.0.1/32", "10.1.0.0/16", "2001:db8:7::/48"]},
             },
         },
         base_url="https://auth.gatepost.test",

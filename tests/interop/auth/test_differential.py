@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from tests.interop.auth import scenarios
-from tests.interop.auth.compare import differences
+from tests.interop.auth.compare import SAFER, differences
 from tests.interop.auth.servers import (
     ON_ONE_POSTGRES,
     SELF,
@@ -100,7 +100,8 @@ def test_both_servers_give_the_same_responses(
     tolerated = {} if SELF else TOLERATED.get(scenario.name, {})
     found, used = [f"Better Auth: {text}" for text in reference.unexpected], set()
     ours = {entry.name: entry.answer for entry in visitor.transcript}
-    for difference in differences(reference.transcript, visitor.transcript):
+    safer = {} if SELF else SAFER
+    for difference in differences(reference.transcript, visitor.transcript, safer):
         if difference.entry in tolerated:
             used.add(difference.entry)
         else:
