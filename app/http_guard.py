@@ -17,6 +17,7 @@ import httptools
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.joined_writes import JoinedWrites
 from app.responses import error_response
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a head; also what a body may have more of framing than data
@@ -72,7 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unused = 0  # bytes of a head so far; of a body, those of its framing less its data
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         self._timer = self.loop.call_later(self.head_time, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -31,9 +31,8 @@ class JoinedWrites:
         self._transport.close()
 
     def _flush(self) -> None:
-        waiting = self._waiting
-        if waiting:
-            self._waiting = []
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._transport.is_closing():  # the client may have gone meanwhile
             self._transport.write(b"".join(waiting))
 
     def __getattr__(self, name: str) -> Any:

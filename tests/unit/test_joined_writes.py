@@ -21,6 +21,9 @@ class Recorder(asyncio.Transport):
     def close(self) -> None:
         self.calls.append("close")
 
+    def is_closing(self) -> bool:
+        return "close" in self.calls
+
 
 async def test_writes_of_one_turn_are_sent_as_one() -> None:
     recorder = Recorder()
@@ -43,6 +46,15 @@ async def test_close_and_write_eof_send_what_waits_first() -> None:
     joined.close()
     await asyncio.sleep(0)
     assert recorder.calls == [b"an answer", "eof", b"more", "close"]
+
+
+async def test_nothing_is_written_to_a_connection_that_was_lost() -> None:
+    recorder = Recorder()
+    joined = JoinedWrites(recorder, asyncio.get_running_loop())
+    joined.write(b"an answer")
+    recorder.close()
+    await asyncio.sleep(0)
+    assert recorder.calls == ["close"]
 
 
 async def test_everything_else_is_the_transport_s() -> None:
