@@ -5,5 +5,6 @@ COMMENT ON COLUMN rate_limits.key IS
 
 -- migrate:down
 
+-- Lost: nothing; a comment says less than it did.
 COMMENT ON COLUMN rate_limits.key IS
     'ADDRESS|PATH, the address as it is counted (IPv6 by its first 64 bits). Written once, with the row.';
