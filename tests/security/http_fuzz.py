@@ -21,7 +21,12 @@ _FIELDS: Final = (
     *(b"Content-Length: 0", b"Content-Length: 5", b"Content-Length: 00", b"Content-Length: 9999"),
     *(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity", b"TE: trailers"),
     *(b"Connection: Upgrade", b"Upgrade: h2c", b"Upgrade: websocket", b"HTTP2-Settings: AAMAAABk"),
-    *(b"X-Forwarded-For: 1.2.3.4", b"X-Request-Id: smuggled", b"Range: 0-9", b"Prefer: count=exact"),
+    *(
+        b"X-Forwarded-For: 1.2.3.4",
+        b"X-Request-Id: smuggled",
+        b"Range: 0-9",
+        b"Prefer: count=exact",
+    ),
     *(b"Cookie: better-auth.session_token=a.b", b"Authorization: Bearer a", b"apikey: a"),
     *(b"Origin: http://evil.example", b"X: " + b"a" * 3000, b"Upgrade-Insecure-Requests: 1"),
 )
@@ -31,7 +36,16 @@ _BODIES: Final = (
 )
 _BITS: Final = (
     *(b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b" ", b"\t", b":", b";", b",", b"%00"),
-    *(b"0", b"-1", b"ffffffffffffffff", b"18446744073709551616", b"chunked", b"HTTP/1.1", b"?", b"#"),
+    *(
+        b"0",
+        b"-1",
+        b"ffffffffffffffff",
+        b"18446744073709551616",
+        b"chunked",
+        b"HTTP/1.1",
+        b"?",
+        b"#",
+    ),
     *(b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"\x7f"),
     *(b"Connection: Upgrade\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\xc3\xa9", b"a" * 70_000),
 )
@@ -140,7 +154,9 @@ def run(url: str, cases: int, seed: int, canary: bytes) -> Report:
             fault = fault or f"not the answers to {expected}"
         if fault:
             statuses = [(answer.status, answer.id) for answer in answers]
-            report.faults.append(f"case {number} of seed {seed}: {fault}: {statuses} {data[:400]!r}")
+            report.faults.append(
+                f"case {number} of seed {seed}: {fault}: {statuses} {data[:400]!r}"
+            )
     return report
 
 
