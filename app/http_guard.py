@@ -100,6 +100,8 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal or MALFORMED)
             return
+        if self._ended:  # a websocket's from here on
+            return
         if self._unused > MAX_HEAD:
             self._refuse(PADDED if self._in_body else TOO_LARGE)
         elif self.cycle is None or self.cycle.response_complete:
