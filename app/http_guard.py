@@ -22,7 +22,7 @@ from app.responses import error_response
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a head; also what a body may have more of framing than data
 MAX_FIELDS: Final = 100
-MAX_URL: Final = 48 * 1024  # bytes: 1,000 ids in a filter are 37,000
+MAX_URL: Final = 40 * 1024  # bytes; the REST API takes query strings of 32 KiB
 MAX_PIPELINED: Final = 20  # requests that wait for the answers before theirs
 _SLICE: Final = 16 * 1024  # bytes parsed at a time
 LINGER: Final = 2  # seconds in which a client that still sends can read its refusal
@@ -100,6 +100,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._parse_without_upgrade(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(self._refusal or MALFORMED)
+            return
+        if self._ended:  # a websocket's from here on
             return
         if self._unused > MAX_HEAD:
             self._refuse(PADDED if self._in_body else TOO_LARGE)

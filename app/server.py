@@ -24,6 +24,7 @@ from app.settings import Settings
 _KEEP_ALIVE: Final = (
     75  # seconds, more than a proxy's (nginx: 60), so that no request meets a close
 )
+_UNREAD_TIMEOUT: Final = 30  # seconds in which a client must read something of what waits for it
 _SHUTDOWN_TIMEOUT: Final = 10  # seconds for the requests under way
 
 
@@ -44,6 +45,9 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
     address = f"port {settings.port} of {settings.host}"
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the connections inherit it
+            milliseconds = _UNREAD_TIMEOUT * 1000
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         try:
             listener.bind((settings.host, settings.port))
             listener.listen()  # another process could still take a port that is only bound

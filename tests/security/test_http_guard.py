@@ -112,12 +112,13 @@ async def test_guard_reads_it_as_a_body(split: bool) -> None:
 
 async def test_websocket_is_handed_over_where_a_library_for_it_is_installed() -> None:
     app = Application()
-    async with serving(app, ws=WebSocket) as (_, writer):
+    async with serving(app, Impatient, ws=WebSocket) as (reader, writer):
         writer.write(UPGRADE + b"\r\n" + SMUGGLED * 5000)  # more than one slice
         await writer.drain()
         await asyncio.sleep(0.3)
         writer.write(SMUGGLED)
-        await asyncio.sleep(0.3)
+        with pytest.raises(TimeoutError):  # the time for a head is no limit for it
+            await asyncio.wait_for(reader.read(), 1)
     assert app.requests == []
     assert WebSocket.received.startswith(b"GET /first HTTP/1.1\r\n")
     assert WebSocket.received.endswith(SMUGGLED)
@@ -194,6 +195,12 @@ async def test_time_for_a_head_does_not_run_during_a_request() -> None:
         await asyncio.sleep(0.6)
         writer.write(LAST)
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_name_in_the_documentation_is_one_that_uvicorn_takes() -> None:
+    config = uvicorn.Config(Application(), http="app.http_guard:GuardedProtocol", log_config=None)
+    config.load()
+    assert config.http_protocol_class is GuardedProtocol
 
 
 def test_replaced_method_is_the_one_that_was_read() -> None:

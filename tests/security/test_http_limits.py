@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ import psutil
 import pytest
 
 from app.http_guard import MAX_FIELDS, MAX_HEAD, MAX_PIPELINED, MAX_URL
+from app.server import listening_socket
+from app.settings import Settings
 from tests.security.raw import Answer, Connection, auth_service, chunked, talk
-from tests.support import KEYS, Server, Service
+from tests.support import KEYS, Server, Service, free_port
 
 MIB = 1 << 20
 JSON = b"Content-Type: application/json\r\n"
@@ -258,6 +261,18 @@ def test_connection_that_a_proxy_keeps_is_kept(service: Service) -> None:
         for connection, before in ((used, 200), (answered_early, 405)):
             connection.send(get())
             assert [answer.status for answer in connection.read(2)] == [before, 200]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_client_that_never_reads_is_dropped_by_the_system() -> None:
+    """An answer that is not read would else keep its connection for ever, closed or not."""
+    settings = {"DATABASE_URL": "postgres://app@127.0.0.1/x", "PORT": str(free_port())}
+    with (
+        listening_socket(Settings.from_environment(settings)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
 
 
 # --- many ------------------------------------------------------------------------------------

@@ -81,8 +81,22 @@ async def test_body_of_the_limit_passes_and_one_byte_more_answers_413() -> None:
             answer = await http.post("/echo", content=content(101))
             assert (answer.status_code, answer.json()["code"]) == (413, "413")
             assert answer.json()["message"] == "the body is longer than 100 bytes"
-        answer = await http.post("/echo", headers={"content-length": "9" * 30})
-        assert answer.status_code == 413
+        for length in ("9" * 30, "0" * 30 + "101", "101 "):
+            answer = await http.post("/echo", headers={"content-length": length})
+            assert answer.status_code == 413
+        answer = await http.post("/echo", content=b"x", headers={"content-length": "0" * 30 + "1"})
+        assert answer.text == "1"
+
+
+async def test_body_past_the_deadline_answers_408() -> None:
+    async def body():
+        yield b"x"
+        await asyncio.sleep(60)
+
+    async with client(timeout=0.05) as http:
+        answer = await http.post("/echo", content=body())
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    assert answer.json()["message"] == "The body did not come within 0.05 s"
 
 
 async def test_request_past_the_deadline_answers_503() -> None:
