@@ -22,7 +22,7 @@ from app.auth.cors import Cors
 from app.auth.endpoint import not_found
 from app.auth.mail import Mail
 from app.auth.origins import Origins
-from app.auth.passwords import Passwords
+from app.auth.passwords import Passwords, common_passwords
 from app.auth.rate_limit import RateLimiter
 from app.auth.session_loader import SessionLoader
 from app.auth.session_management import GET_SESSION
@@ -79,6 +79,7 @@ def auth_services(database: Database, settings: AuthSettings) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
     origins = Origins(settings.base_url, settings.trusted_origins)
+    refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     return Services(
         settings=settings,
         database=database,
@@ -93,7 +94,9 @@ def auth_services(database: Database, settings: AuthSettings) -> Services:
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(),
+        passwords=Passwords(
+            common_passwords() if settings.refuse_common_passwords else frozenset()
+        ),
         tokens=MailTokens(settings.secrets),
         mail=Mail(settings.mail),
     )

@@ -16,7 +16,7 @@ from app.statements import sessions as session_statements
 async def change_password(context: RequestContext) -> Any:
     """POST /change-password."""
     body, user = context.body, context.user
-    passwords.check_new(body["newPassword"])
+    context.services.passwords.check_new(body["newPassword"])
     passwords.check_length(body["currentPassword"])
     if not await is_current_password(context, body["currentPassword"]):
         raise AuthError(400, "INVALID_PASSWORD")

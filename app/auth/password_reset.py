@@ -4,7 +4,6 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from app.auth import passwords
 from app.auth.context import CREDENTIAL, RequestContext, redirect, seconds, utc_now
 from app.auth.endpoint import get, post
 from app.auth.tokens import reset_token
@@ -54,7 +53,7 @@ async def reset_password(context: RequestContext) -> Any:
     token = context.body.get("token") or context.query.get("token")
     if not token or "\0" in token:
         raise AuthError(400, "INVALID_TOKEN")
-    passwords.check_new(password)
+    context.services.passwords.check_new(password)
     identifier = _identifier(token)
     # looked up before the hash is made, which an invalid token is not worth
     if not await context.database.fetch(verifications.find, identifier, 1):
