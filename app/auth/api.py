@@ -94,9 +94,7 @@ def auth_services(database: Database, settings: AuthSettings) -> Services:
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(
-            common_passwords() if settings.refuse_common_passwords else frozenset()
-        ),
+        passwords=Passwords(refused),
         tokens=MailTokens(settings.secrets),
         mail=Mail(settings.mail),
     )
