@@ -144,6 +144,9 @@ class AuthSettings:
     defer_session_refresh: bool = setting(
         "GATEPOST_DEFER_SESSION_REFRESH", BOOLEAN, default=False,
         doc="`GET /get-session` never writes, and the client refreshes with `POST`.")
+    refuse_common_passwords: bool = setting(
+        "GATEPOST_REFUSE_COMMON_PASSWORDS", BOOLEAN, default=True,
+        doc="Refuse a new password that is among the 10,000 most common ones.")
     require_email_verification: bool = setting(
         "GATEPOST_REQUIRE_EMAIL_VERIFICATION", BOOLEAN, default=False,
         doc="Refuse sign-in until the email address is verified.")

@@ -23,7 +23,7 @@ from app.auth.cors import Cors
 from app.auth.endpoint import not_found
 from app.auth.mail import Mail
 from app.auth.origins import Origins
-from app.auth.passwords import Passwords
+from app.auth.passwords import Passwords, common_passwords
 from app.auth.plugins import load
 from app.auth.pseudonyms import Pseudonyms
 from app.auth.rate_limit import RateLimiter
@@ -87,6 +87,7 @@ def auth_services(
     origins = Origins(settings.base_url, settings.trusted_origins)
     rate_limiter = RateLimiter(settings.rate_limit, database)
     pseudonyms = Pseudonyms(settings.secrets[0])
+    refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     return Services(
         settings=settings,
         database=database,
@@ -106,7 +107,7 @@ def auth_services(
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(),
+        passwords=Passwords(refused),
         tokens=MailTokens(settings.secrets, own_key=settings.better_auth_server == "none"),
         mail=Mail(settings.mail),
     )

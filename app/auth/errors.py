@@ -49,6 +49,9 @@ MESSAGES: Final = {
     ),
     "MISSING_OR_NULL_ORIGIN": "Missing or null Origin",
     "NOT_FOUND": "Not found",
+    "PASSWORD_COMPROMISED": (
+        "The password you entered has been compromised. Please choose a different password."
+    ),
     "PASSWORD_TOO_LONG": "Password too long",
     "PASSWORD_TOO_SHORT": "Password too short",
     "PROVIDER_NOT_FOUND": "Provider not found",

@@ -16,7 +16,7 @@ from app.statements import sessions as session_statements
 async def change_password(context: RequestContext) -> Any:
     """POST /change-password."""
     body, user = context.body, context.user
-    passwords.check_new(body["newPassword"])
+    context.services.passwords.check_new(body["newPassword"])
     passwords.check_length(body["currentPassword"])
     old = await check_current(context, body["currentPassword"])
     stored = await context.services.passwords.hash(body["newPassword"])

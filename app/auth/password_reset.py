@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from app.auth import passwords, proofs
+from app.auth import proofs
 from app.auth.context import CREDENTIAL, RequestContext, redirect, utc_now
 from app.auth.endpoint import get, post
 from app.auth.tokens import reset_token
@@ -56,7 +56,7 @@ async def reset_password(context: RequestContext) -> Any:
     token = context.body.get("token") or context.query.get("token")
     if not token:
         raise AuthError(400, "INVALID_TOKEN")
-    passwords.check_new(password)
+    context.services.passwords.check_new(password)
     # looked up before the hash is made, which an invalid token is not worth
     proof = await proofs.find(context, proofs.RESET, token)
     if proof is None:

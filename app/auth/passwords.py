@@ -11,6 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, TypeVar
 
 from app.errors import AuthError
@@ -19,6 +20,7 @@ MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
 _THREADS: Final = 2
 _MEMORY: Final = 64 * 1024 * 1024
+_COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
 Result = TypeVar("Result")
 
@@ -26,8 +28,18 @@ Result = TypeVar("Result")
 class Passwords:
     """Hashes with at most two threads, so that sign-ins leave the rest of the service its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: frozenset[str] = frozenset()) -> None:
+        """``refused``: passwords, in lower case, that nobody may choose."""
         self._pool = ThreadPoolExecutor(_THREADS, "password")
+        self._refused = refused
+
+    def check_new(self, password: str) -> None:
+        """Raises AuthError 400 for a new password that is too short, too long or too common."""
+        if length(password) < MIN_LENGTH:
+            raise AuthError(400, "PASSWORD_TOO_SHORT")
+        check_length(password)
+        if _normal(password).lower() in self._refused:
+            raise AuthError(400, "PASSWORD_COMPROMISED")
 
     async def hash(self, password: str) -> str:
         """What is stored for a password."""
@@ -56,19 +68,20 @@ def hashed(password: str, salt: str) -> str:
 
 
 def _key(password: str, salt: str) -> str:
-    # lone surrogates count as U+FFFD, as JavaScript's encoder has it
-    text = password.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    normal = unicodedata.normalize("NFKC", text).encode()
     return hashlib.scrypt(
-        normal, salt=salt.encode(), n=16384, r=16, p=1, maxmem=_MEMORY, dklen=64
+        _normal(password).encode(), salt=salt.encode(), n=16384, r=16, p=1, maxmem=_MEMORY, dklen=64
     ).hex()
 
 
-def check_new(password: str) -> None:
-    """Raises AuthError 400 for a new password that is too short or too long."""
-    if length(password) < MIN_LENGTH:
-        raise AuthError(400, "PASSWORD_TOO_SHORT")
-    check_length(password)
+def _normal(password: str) -> str:
+    # lone surrogates count as U+FFFD, as JavaScript's encoder has it
+    text = password.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return unicodedata.normalize("NFKC", text)
+
+
+def common_passwords() -> frozenset[str]:
+    """The 10,000 most common of those that are long enough; some 1.5 MB of memory."""
+    return frozenset(_COMMON.read_text().splitlines())
 
 
 def check_length(password: str) -> None:

@@ -5,7 +5,7 @@ import time
 from typing import Any, Final
 from uuid import uuid4
 
-from app.auth import email_verification, passwords, serializers, sessions
+from app.auth import email_verification, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext, utc_now
 from app.auth.endpoint import post
 from app.auth.validation import (
@@ -32,7 +32,7 @@ _WRITING: Final = 0.1
 async def sign_up(context: RequestContext) -> Any:
     body, settings = context.body, context.settings
     address, password = body["email"].lower(), body["password"]
-    passwords.check_new(password)
+    context.services.passwords.check_new(password)
     signs_in = settings.auto_sign_in and not settings.require_email_verification
     if signs_in and await context.database.fetchrow(users.by_email, address):
         raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
