@@ -35,6 +35,7 @@ async def sign_up(context: RequestContext) -> Any:
         return {"token": None, "user": _invented(body["name"], address, body.get("image"))}
     stored = await context.services.passwords.hash(password)
     remember = body.get("rememberMe") is not False
+    new = sessions.new_session(context, remember=remember)
 
     async def write(transaction: Transaction) -> tuple[User, Session | None]:
         (user,) = await transaction.fetch(
@@ -42,7 +43,7 @@ async def sign_up(context: RequestContext) -> Any:
         )
         if not signs_in:
             return user, None
-        return user, await sessions.insert(transaction, context, user.id, remember=remember)
+        return user, await sessions.insert(transaction, context, user.id, new)
 
     try:
         user, session = await context.database.transaction("users.sign_up", write)
