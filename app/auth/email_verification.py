@@ -118,6 +118,7 @@ async def _set_verified(context: RequestContext, user: User, claims: dict[str, A
     if signs_in:
         current = await sessions.find(context)
         signs_in = current is None or current.user.id != user.id
+    new = sessions.new_session(context)
 
     async def write(transaction: Transaction) -> Session | None:
         if not await transaction.fetch(users.verify_email, True, user.id, claims["email"]):
@@ -126,7 +127,7 @@ async def _set_verified(context: RequestContext, user: User, claims: dict[str, A
                 raise AuthError(401, "INVALID_TOKEN")
             return None  # the same link, followed twice at once
         await proofs.consume_mail(transaction, context, "verify-email", user.id, claims)
-        return await sessions.insert(transaction, context, user.id) if signs_in else None
+        return await sessions.insert(transaction, context, user.id, new) if signs_in else None
 
     session = await context.database.transaction("users.verify_email", write)
     if session is not None:

@@ -21,6 +21,7 @@ async def change_password(context: RequestContext) -> Any:
     old = await check_current(context, body["currentPassword"])
     stored = await context.services.passwords.hash(body["newPassword"])
     revoke = body.get("revokeOtherSessions") is True
+    new = sessions.new_session(context)
 
     async def write(transaction: Transaction) -> Session | None:
         # first, for it waits for the sign-ins under way and refuses those that come later
@@ -31,7 +32,7 @@ async def change_password(context: RequestContext) -> Any:
         if not revoke:
             return None
         await transaction.fetch(session_statements.revoke_all, user.id)
-        return await sessions.insert(transaction, context, user.id)
+        return await sessions.insert(transaction, context, user.id, new)
 
     session = await context.database.transaction("accounts.change_password", write)
     if session is not None:

@@ -73,12 +73,27 @@ def is_fresh(context: RequestContext, current: CurrentSession) -> bool:
     return age == 0 or utc_now() - current.session.created_at < seconds(age)
 
 
+NewSession = tuple[str, datetime, str, str]
+"""Token, expiry, address and agent: what a new session has besides its user."""
+
+
+def new_session(context: RequestContext, *, remember: bool = True) -> NewSession:
+    """A new session. Made before its transaction begins, for that is when it is created: it must
+    not last longer than its lifetime."""
+    settings = context.settings
+    lifetime = seconds(settings.session_expires_in if remember else _DONT_REMEMBER_TTL)
+    if settings.greatest_session_age:
+        lifetime = min(lifetime, settings.greatest_session_age)
+    user_agent = context.headers.get("user-agent", "")[:_MAX_USER_AGENT]
+    return new_token(), utc_now() + lifetime, context.client_ip or "", user_agent
+
+
 async def insert(
     transaction: Transaction,
     context: RequestContext,
     user_id: UUID,
+    new: NewSession,
     *,
-    remember: bool = True,
     password: str | None = None,
 ) -> Session | None:
     """The row of a new session; what it replaces ends.
@@ -86,29 +101,15 @@ async def insert(
     The transaction has written what the user has shown, or ``password`` is the stored hash that
     was checked. None when that is no longer the user's.
     """
-    settings = context.settings
-    token = new_token()
-    lifetime = settings.session_expires_in if remember else _DONT_REMEMBER_TTL
-    if settings.session_max_age:
-        lifetime = min(lifetime, settings.session_max_age)
-    now = utc_now()
-    row = (
-        user_id,
-        token,
-        now + seconds(lifetime),
-        context.client_ip or "",
-        context.headers.get("user-agent", "")[:_MAX_USER_AGENT],
-    )
     if password is None:
-        session = await transaction.fetchrow(sessions.create, *row)
+        session = await transaction.fetchrow(sessions.create, user_id, *new)
     else:
-        arguments = (*row, CREDENTIAL, password)
+        arguments = (user_id, *new, CREDENTIAL, password)
         session = await transaction.fetchrow(sessions.create_by_password, *arguments)
     if session is not None:
-        others = settings.max_sessions - 1
-        await transaction.fetch(
-            sessions.end_replaced, user_id, now, token, others, _replaced(context)
-        )
+        others = context.settings.max_sessions - 1
+        arguments = (user_id, utc_now(), session.token, others, _replaced(context))
+        await transaction.fetch(sessions.end_replaced, *arguments)
     return session
 
 
@@ -127,9 +128,10 @@ async def start_by_password(
 
     None when it is no longer the user's.
     """
+    new = new_session(context, remember=remember)
 
     async def write(transaction: Transaction) -> Session | None:
-        return await insert(transaction, context, user_id, remember=remember, password=password)
+        return await insert(transaction, context, user_id, new, password=password)
 
     session = await context.database.transaction("sessions.start", write)
     if session is not None:

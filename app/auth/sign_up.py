@@ -39,6 +39,7 @@ async def sign_up(context: RequestContext) -> Any:
     stored = await context.services.passwords.hash(password)
     hashed_at = time.monotonic()
     remember = body.get("rememberMe") is not False
+    new = sessions.new_session(context, remember=remember)
 
     async def write(transaction: Transaction) -> tuple[User | None, Session | None]:
         user = await transaction.fetchrow(
@@ -46,7 +47,7 @@ async def sign_up(context: RequestContext) -> Any:
         )
         if user is None or not signs_in:
             return user, None
-        return user, await sessions.insert(transaction, context, user.id, remember=remember)
+        return user, await sessions.insert(transaction, context, user.id, new)
 
     try:
         user, session = await context.database.transaction("users.sign_up", write)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,11 @@ from app.auth.cookies import Cookies, Signer
 from app.auth.keys import derived_key
 from app.auth.tokens import MailTokens
 from app.errors import AuthError
+from tests.conftest import SERVERS
+from tests.interop.auth.servers import Setup, better_auth, gatepost
+from tests.interop.auth.visitor import Visitor
 from tests.security.people import COOKIE, SECRET, Person, Site, cookie, jwt, signature
+from tests.support import Server
 
 CHANGES = {"GATEPOST_CHANGE_EMAIL": "true"}
 ALONE = {"GATEPOST_BETTER_AUTH_SERVER": "none"}
@@ -173,6 +178,46 @@ def test_host_cookies_cannot_be_set_by_a_subdomain(sites: Callable[..., Site]) -
         for both in (f"{tossed}; {good}", f"{good}; {tossed}"):
             with at.browser(both) as browser:
                 assert browser.get("/get-session").json()["user"]["id"] == person.id
+
+
+@pytest.mark.parametrize("way", ["node-gatepost", "gatepost-node"])
+def test_host_cookies_are_shared_with_a_better_auth_server(
+    postgres_servers: Callable[[str], Server],
+    templates: Callable[[Server], str],
+    node: Path,
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """With the options that docs/SECURITY.md names."""
+    advanced = {
+        "useSecureCookies": False,
+        "cookiePrefix": "__Host-better-auth",
+        "defaultCookieAttributes": {"secure": True},
+    }
+    setup = Setup(
+        settings={"GATEPOST_HOST_COOKIES": "on"},
+        options={"advanced": advanced},
+        base_url="https://auth.gatepost.test",
+    )
+    postgres = postgres_servers(SERVERS[0])
+    with (
+        postgres.database(templates(postgres)) as database,
+        better_auth(setup, postgres, database, tmp_path, node) as one,
+        gatepost(setup, postgres, database, tmp_path) as other,
+    ):
+        servers = {"node": one, "gatepost": other}
+        here, there = (
+            Visitor(servers[name], postgres, "h", setup.base_url) for name in way.split("-")
+        )
+        ada = here.sign_up("ada")
+        assert ada.cookie.startswith("__Host-better-auth.session_token=")
+        assert there.get(200, "/get-session", ada.cookie).json["user"]["id"] == ada.id
+        again = there.post(200, "/update-user", {"name": "Ada L."}, ada.cookie)
+        assert again.cookie == ada.cookie
+        assert "; Secure" in again.header("set-cookie")
+        for at in (here, there):
+            at.close()
+            assert at.unexpected == []
 
 
 def test_first_of_two_cookies_of_one_name_counts(sites: Callable[..., Site]) -> None:

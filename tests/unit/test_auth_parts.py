@@ -11,7 +11,7 @@ import pytest
 
 from app.auth import passwords, validation
 from app.auth.cookies import Cookies, Signer, parse
-from app.auth.mail import TEXTS, message
+from app.auth.mail import NOTICES, TEXTS, message, notice
 from app.auth.origins import Origins
 from app.auth.rate_limit import RateLimiter, default_rule
 from app.auth.tokens import MailTokens
@@ -297,3 +297,11 @@ def test_message_has_its_link_as_text_and_as_html(kind: Any) -> None:
     assert 'href="https://x.example/?a=1&amp;b=&lt;2&gt;"' in html.get_content()
     assert mail["To"] == "a@b.co"
     assert mail["Subject"] == TEXTS[kind][0]
+
+
+@pytest.mark.parametrize("kind", NOTICES)
+def test_notice_is_a_text_without_a_link(kind: Any) -> None:
+    mail = notice(kind, "a@b.co")
+    assert (mail["To"], mail["Subject"]) == ("a@b.co", NOTICES[kind][0])
+    assert mail.get_content_type() == "text/plain"
+    assert "http" not in mail.get_content()

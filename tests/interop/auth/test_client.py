@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,25 @@ DEFERRED = Setup(
 
 
 @ON_ONE_POSTGRES
+@pytest.mark.parametrize("better_auth_server", ["plain", "none"])
 def test_client_script_passes(
-    postgres: Server, template: str, node: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    postgres: Server,
+    template: str,
+    node: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    better_auth_server: str,
 ) -> None:
-    setups = {"plain": SETUPS["plain"], "strict": SETUPS["strict"], "deferred": DEFERRED}
+    setups = {
+        name: replace(
+            setup, settings={**setup.settings, "GATEPOST_BETTER_AUTH_SERVER": better_auth_server}
+        )
+        for name, setup in {
+            "plain": SETUPS["plain"],
+            "strict": SETUPS["strict"],
+            "deferred": DEFERRED,
+        }.items()
+    }
     with ExitStack() as stack:
         servers = {}
         for name, setup in setups.items():
