@@ -159,6 +159,7 @@ class Target:
     db: asyncpg.Connection
     mails: Path
     own_token: str = field(default_factory=lambda: secrets.token_hex(16))
+    sent: int = 0
 
     @property
     def own_cookie(self) -> str:
@@ -179,6 +180,7 @@ class Target:
 
     def check(self, request: Request, answer: Answer, *, secrets_only: bool = False) -> None:
         """What holds for any answer of either API."""
+        self.sent += 1
         assert answer.status < 500, f"{answer.status} {answer.body[:300]!r} for {request}"
         everything = answer.body + repr(answer.headers).encode()
         for name, canary in self.canaries.items():
@@ -210,7 +212,7 @@ class Target:
         self, requests: SearchStrategy[Value], send: Callable[[Value], None], cases: int = CASES
     ) -> None:
         """``send`` each of ``cases`` made-up requests, the same ones each time, and look after."""
-        before = self.victim()
+        before, self.sent = self.victim(), 0
         for start in range(0, cases, _CHUNK):
             decorated = seed(start)(given(requests)(send))
             settings(
@@ -222,6 +224,7 @@ class Target:
             )(decorated)()
         self.check_afterwards()
         assert self.victim() == before
+        assert self.sent >= cases, "Hypothesis gave up early"
 
     def check_afterwards(self) -> None:
         """It still serves, and its log holds no secret, no failure and no line but its own."""
