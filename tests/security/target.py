@@ -29,7 +29,7 @@ from hypothesis.strategies import SearchStrategy
 from app.auth.passwords import hashed
 from tests.support import KEYS, Service, running_service
 
-CASES: Final = int(os.environ.get("GATEPOST_FUZZ_CASES") or 150)
+CASES: Final = int(os.environ.get("FUZZ_CASES") or 150)
 """Requests that each test makes up."""
 
 BASE: Final = "http://auth.gatepost.test"

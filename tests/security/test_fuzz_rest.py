@@ -1,7 +1,7 @@
 """The REST API under made-up requests: its grammar, its headers, its bodies.
 
 A write that would be well-formed is rolled back, so what was planted stays to be found.
-GATEPOST_FUZZ_CASES says how many; the seed is fixed, so the same ones come each time.
+FUZZ_CASES says how many; the seed is fixed, so the same ones come each time.
 """
 
 import csv
