@@ -14,9 +14,10 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from random import Random
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -29,7 +30,7 @@ from hypothesis.strategies import SearchStrategy
 from app.auth.passwords import hashed
 from tests.support import KEYS, Service, running_service
 
-CASES: Final = int(os.environ.get("FUZZ_CASES") or 150)
+CASES: Final = int(os.environ.get("FUZZ_CASES") or 300)
 """Requests that each test makes up."""
 
 BASE: Final = "http://auth.gatepost.test"
@@ -42,7 +43,9 @@ VICTIMS_ADDRESS: Final = "victim@victims.test"
 FUZZERS_ADDRESS: Final = "fuzzer@fuzzers.test"
 
 _PATIENCE: Final = 15.0  # seconds: a bound for what hangs, on a machine that is busy
-_CHUNK: Final = 1000  # cases of one seed: Hypothesis remembers every case that it made up
+_CHUNK: Final = 500  # examples of one seed: Hypothesis remembers every one that it made up
+_MUTATIONS: Final = 4  # of each example: Hypothesis takes longer to make one up than these to send
+_KEPT: Final = (b"apikey", b"authorization", b"prefer")  # who asks, and that it is rolled back
 _HEADERS: Final = frozenset(
     """
     access-control-allow-credentials access-control-allow-headers access-control-allow-methods
@@ -211,12 +214,16 @@ class Target:
     def attack(
         self, requests: SearchStrategy[Value], send: Callable[[Value], None], cases: int = CASES
     ) -> None:
-        """``send`` each of ``cases`` made-up requests, the same ones each time, and look after."""
+        """``send`` some ``cases`` made-up requests, the same ones each time, and look after.
+
+        ``send`` sends an example and what ``mutated`` makes of it.
+        """
         before, self.sent = self.victim(), 0
-        for start in range(0, cases, _CHUNK):
+        examples = cases // (_MUTATIONS + 1)
+        for start in range(0, examples, _CHUNK):
             decorated = seed(start)(given(requests)(send))
             settings(
-                max_examples=min(_CHUNK, cases - start),
+                max_examples=min(_CHUNK, examples - start),
                 database=None,
                 deadline=None,
                 phases=(Phase.generate, Phase.shrink),
@@ -224,7 +231,7 @@ class Target:
             )(decorated)()
         self.check_afterwards()
         assert self.victim() == before
-        assert self.sent >= cases, "Hypothesis gave up early"
+        assert self.sent >= examples * (_MUTATIONS + 1), "Hypothesis gave up early"
 
     def check_afterwards(self) -> None:
         """It still serves, and its log holds no secret, no failure and no line but its own."""
@@ -236,6 +243,40 @@ class Target:
             record = json.loads(line)
             assert "time" in record, line
             assert "exception" not in record, line
+
+
+def mutated(request: Request) -> Iterator[Request]:
+    """The request, and some with a slip in the query, the body or a header: always the same."""
+    yield request
+    slips = Random(repr(request))
+    for _ in range(_MUTATIONS):
+        path, mark, query = request.target.partition(b"?")
+        headers, body = list(request.headers), request.body
+        match slips.randrange(3):
+            case 0 if query:
+                query = _slip(query, slips, _IN_TARGETS)
+            case 1 if headers:
+                place = slips.randrange(len(headers))
+                name, value = headers[place]
+                if name not in _KEPT:
+                    headers[place] = name, _slip(value, slips, _IN_HEADERS).strip()
+            case _ if body:
+                body = _slip(body, slips, _ANY)
+        yield replace(request, target=path + mark + query, headers=tuple(headers), body=body)
+
+
+_ANY: Final = bytes(range(256))
+_IN_HEADERS: Final = bytes(sorted(set(range(32, 256)) - {127}))
+_IN_TARGETS: Final = b"%%%%abcdefXYZ0123456789&=.,():*\"'-_~!$;/?@[]{}|\\^`<>+"
+
+
+def _slip(text: bytes, slips: Random, letters: bytes) -> bytes:
+    start = slips.randrange(len(text) + 1)
+    end = min(len(text), start + slips.choice((0, 0, 1, 3, 20)))
+    middle = bytes(slips.choices(letters, k=slips.choice((0, 1, 1, 2, 8))))
+    if slips.random() < 0.2:
+        middle = text[start:end] * 3
+    return text[:start] + middle + text[end:]
 
 
 def signed(value: str) -> str:

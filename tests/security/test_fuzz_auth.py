@@ -29,6 +29,7 @@ from tests.security.target import (
     Request,
     Target,
     attacked,
+    mutated,
     signed,
 )
 from tests.support import environment
@@ -310,7 +311,7 @@ def variants(draw: st.DrawFn) -> Request:
     method, path, endpoint = draw(st.sampled_from(ENDPOINTS))
     path = path.replace("{token}", "x").replace("{id}", "x")
     for _ in range(draw(st.integers(1, 3))):
-        cut = draw(st.integers(0, len(path)))
+        cut = draw(st.integers(1, len(path)))
         piece = draw(st.sampled_from(
             ("/", "//", "/./", "/../", "%2f", "%2F", "%00", "%", ";x", "%20", "%c0%af", "\\", ".json", "%0d%0a", "é", "*", ":", "@", "#", "+", "%25")
         ))  # fmt: skip
@@ -337,7 +338,7 @@ def target(
         yield target
 
 
-def send(target: Target, request: Request) -> tuple[Request, Answer]:
+def send(target: Target, request: Request) -> Answer:
     """Send it as FUZZER where it has their cookie."""
     own = [OWN.encode("latin-1") in value for _, value in request.headers]
     if any(own):
@@ -347,16 +348,16 @@ def send(target: Target, request: Request) -> tuple[Request, Answer]:
         request = Request(request.method, request.target, named, request.body, request.chunked)
     answer = target.wire.send(request)
     target.check(request, answer)
-    return request, answer
+    return answer
 
 
 @ON_ONE_POSTGRES
 def test_endpoint_withstands_whatever_it_is_sent(target: Target) -> None:
     statuses: set[int] = set()
 
-    def attack(request: Request) -> None:
-        _, answer = send(target, request)
-        statuses.add(answer.status)
+    def attack(example: Request) -> None:
+        for request in mutated(example):
+            statuses.add(send(target, request).status)
 
     target.attack(requests(), attack)
     assert {200, 302, 400, 401, 403} <= statuses  # or they are all turned away at the first check
@@ -364,7 +365,8 @@ def test_endpoint_withstands_whatever_it_is_sent(target: Target) -> None:
 
 @ON_ONE_POSTGRES
 def test_another_spelling_of_a_path_is_no_endpoint(target: Target) -> None:
-    def attack(request: Request) -> None:
-        send(target, request)
+    def attack(example: Request) -> None:
+        for request in mutated(example):
+            send(target, request)
 
-    target.attack(variants(), attack, max(CASES // 3, 50))
+    target.attack(variants(), attack, CASES // 3)
