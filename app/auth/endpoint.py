@@ -302,9 +302,11 @@ def _query(request: Request) -> dict[str, Any]:
     if not query_string:
         return found
     for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        before = found.get(name)
-        if before is None:
-            found[name] = value
-        else:
-            found[name] = [*(before if isinstance(before, list) else [before]), value]
+        match found.get(name):
+            case None:
+                found[name] = value
+            case list() as values:
+                values.append(value)
+            case first:
+                found[name] = [first, value]
     return found
