@@ -45,6 +45,8 @@ class Endpoint:
     """A handler, and what is checked before it runs. An ASGI application."""
 
     handler: Handler
+    path: str
+    """Below the prefix; what it names in braces does not count for the rate limit."""
     rate_limit: Rule
     body: Check | None = None
     """None: a body is parsed and not validated."""
@@ -72,7 +74,7 @@ class Endpoint:
 
     async def _check(self, request: Request, context: RequestContext) -> None:
         services = context.services
-        await services.rate_limiter.check(context.client_ip, _path(request), self.rate_limit)
+        await services.rate_limiter.check(context.client_ip, self.path, self.rate_limit)
         if context.method != "GET":
             if not self.ignores_body:
                 context.body = await _body(request, accepts_form=self.accepts_form)
@@ -110,7 +112,7 @@ class AuthRoute(Route):
     def __init__(self, method: str, path: str, handler: Handler, **checks: Any) -> None:
         """``checks`` are the fields of Endpoint."""
         checks.setdefault("rate_limit", default_rule(path))
-        endpoint = Endpoint(handler=handler, **checks)
+        endpoint = Endpoint(handler=handler, path=path, **checks)
         super().__init__(path, endpoint, methods=[method], name=f"{method} {PREFIX}{path}")
         self.methods = {method}  # Starlette adds HEAD to GET
 

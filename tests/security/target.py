@@ -335,6 +335,18 @@ SELECT concat_ws(
 """
 
 
+_SETTINGS: Final = {
+    "GATEPOST_SECRET": SECRET,
+    "GATEPOST_BASE_URL": BASE,
+    "GATEPOST_TRUSTED_ORIGINS": TRUSTED,
+    "GATEPOST_RATE_LIMIT": "off",
+    "GATEPOST_PLUGINS": "bearer",
+    "GATEPOST_CHANGE_EMAIL": "true",
+    "GATEPOST_DELETE_USER": "true",
+    "GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION": "true",
+}
+
+
 @contextmanager
 def attacked(database_url: str, folder: Path, **others: str) -> Iterator[Target]:
     """The service with the auth API and every flow of it on, FUZZER signed in, VICTIM's secrets."""
@@ -350,16 +362,7 @@ def attacked(database_url: str, folder: Path, **others: str) -> Iterator[Target]
         running_service(
             database_url,
             log,
-            GATEPOST_SECRET=SECRET,
-            GATEPOST_BASE_URL=BASE,
-            GATEPOST_TRUSTED_ORIGINS=TRUSTED,
-            GATEPOST_RATE_LIMIT="off",
-            GATEPOST_PLUGINS="bearer",
-            GATEPOST_CHANGE_EMAIL="true",
-            GATEPOST_DELETE_USER="true",
-            GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION="true",
-            MAIL_FILE=str(mails),
-            **others,
+            **_SETTINGS | {"MAIL_FILE": str(mails)} | others,
         ) as service,
         asyncio.Runner() as runner,
     ):
