@@ -47,6 +47,8 @@ class Endpoint:
     """A handler, and what is checked before it runs. An ASGI application."""
 
     handler: Handler
+    path: str
+    """Below the prefix; what it names in braces does not count for the rate limit."""
     rate_limit: Rule
     body: Check | None = None
     """None: a body is parsed and not validated."""
@@ -105,7 +107,7 @@ class Endpoint:
 
     async def _check(self, request: Request, context: RequestContext) -> None:
         services = context.services
-        await services.rate_limiter.check(context.client_ip, _path(request), self.rate_limit)
+        await services.rate_limiter.check(context.client_ip, self.path, self.rate_limit)
         if context.method != "GET":
             if not self.ignores_body:
                 context.body = await _body(request, accepts_form=self.accepts_form)
@@ -143,7 +145,7 @@ class AuthRoute(Route):
     def __init__(self, method: str, path: str, handler: Handler, **checks: Any) -> None:
         """``checks`` are the fields of Endpoint."""
         checks.setdefault("rate_limit", default_rule(path))
-        endpoint = Endpoint(handler=handler, **checks)
+        endpoint = Endpoint(handler=handler, path=path, **checks)
         super().__init__(path, endpoint, methods=[method], name=f"{method} {PREFIX}{path}")
         self.methods = {method}  # Starlette adds HEAD to GET
 
@@ -334,9 +336,11 @@ def _query(request: Request) -> dict[str, Any]:
     if not query_string:
         return found
     for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        before = found.get(name)
-        if before is None:
-            found[name] = value
-        else:
-            found[name] = [*(before if isinstance(before, list) else [before]), value]
+        match found.get(name):
+            case None:
+                found[name] = value
+            case list() as values:
+                values.append(value)
+            case first:
+                found[name] = [first, value]
     return found

@@ -117,6 +117,8 @@ def _definition(
         entry = {**_TYPES[column.type], "description": "\n\n".join(filter(None, notes))}
         if column.default:
             entry["default"] = column.default
+        if column.nullable:
+            entry["x-nullable"] = True  # Swagger 2.0 has no word of its own for it
         properties[column.name] = entry
     required = [c.name for c in relation.columns.values() if not (c.nullable or c.default)]
     return {
