@@ -30,7 +30,7 @@ _LOG_INTERVAL: Final = 10  # seconds between two lines, for strangers cause them
 
 _log = logging.getLogger("gatepost.http")
 _refused = Counter(
-    "gatepost_refused_total", "Requests refused before the application saw them", ["status"]
+    "gatepost_refused_total", "Requests refused on the socket, for their form or time", ["status"]
 )
 
 
@@ -58,8 +58,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     head_time = 10.0
     """Seconds for a head, and for the rest of a body whose request was answered without it."""
-    next_line = 0.0
-    unlogged = 0
+    _next_line = 0.0
+    _unlogged = 0
     parser: httptools.HttpRequestParser
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -232,11 +232,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _log(self, refusal: Refusal) -> None:
         now = monotonic()
-        if now < GuardedProtocol.next_line:
-            GuardedProtocol.unlogged += 1
+        if now < GuardedProtocol._next_line:
+            GuardedProtocol._unlogged += 1
             return
-        more, GuardedProtocol.unlogged = GuardedProtocol.unlogged, 0
-        GuardedProtocol.next_line = now + _LOG_INTERVAL
+        more, GuardedProtocol._unlogged = GuardedProtocol._unlogged, 0
+        GuardedProtocol._next_line = now + _LOG_INTERVAL
         peer = self.client[0] if self.client else "a socket"
         _log.warning(
             "refused a request of %s with %d: %s; %d more since the last such line",
