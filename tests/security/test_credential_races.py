@@ -97,17 +97,17 @@ def test_link_that_signs_in_and_whose_address_is_being_changed_is_refused(
 def test_sign_ins_under_way_do_not_survive_a_change_that_revokes(
     sites: Callable[..., Site],
 ) -> None:
-    """Eight sign-ins beside each change: afterwards there is the session of the change alone."""
+    """Four sign-ins beside each change: afterwards there is the session of the change alone."""
     at = sites()
-    with ThreadPoolExecutor(9) as pool:
-        for _ in range(8):
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(3):
             person = at.sign_up()
-            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(2)]
             change = pool.submit(
                 person.browser.post, "/change-password",
                 json={"currentPassword": PASSWORD, "newPassword": NEW, "revokeOtherSessions": True},
             )  # fmt: skip
-            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(2)]
             assert {one.result().status_code for one in signing_in} <= {200, 401}
             answer = change.result()
             assert answer.status_code == 200
@@ -118,16 +118,16 @@ def test_sign_ins_under_way_do_not_survive_a_reset_that_revokes(
     sites: Callable[..., Site],
 ) -> None:
     at = sites(GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET="true")
-    with ThreadPoolExecutor(9) as pool:
-        for _ in range(6):
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(3):
             person = at.sign_up()
             person.browser.post("/request-password-reset", json={"email": person.email})
             token = at.mail(person.email, "reset-password")["token"]
-            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(2)]
             reset = pool.submit(
                 at.browser().post, "/reset-password", json={"newPassword": NEW, "token": token}
             )
-            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(2)]
             assert {one.result().status_code for one in signing_in} <= {200, 401}
             assert reset.result().status_code == 200
             assert at.sessions(person) == set()
@@ -181,12 +181,12 @@ def test_unlink_beside_a_deletion_of_the_other_account_is_refused(
 
 def test_sign_ins_beside_a_deletion_leave_nothing(sites: Callable[..., Site]) -> None:
     at = sites(GATEPOST_DELETE_USER="true")
-    with ThreadPoolExecutor(9) as pool:
-        for _ in range(5):
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(3):
             person = at.sign_up()
-            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in = [pool.submit(at.sign_in, person.email) for _ in range(2)]
             deletion = pool.submit(person.browser.post, "/delete-user", json={"password": PASSWORD})
-            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(4)]
+            signing_in += [pool.submit(at.sign_in, person.email) for _ in range(2)]
             assert {one.result().status_code for one in signing_in} <= {200, 401}
             assert deletion.result().status_code == 200
             assert at.sessions(person) == set()

@@ -85,7 +85,7 @@ def test_verifications_and_changes_at_once_verify_no_unproved_address(
 ) -> None:
     at = sites(**DIRECT)
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(30):
+        for _ in range(15):
             person = at.sign_up()
             token, new = ask_verification(at, person), f"new.{person.email}"
             change = pool.submit(person.browser.post, "/change-email", json={"newEmail": new})
@@ -146,7 +146,7 @@ def test_reset_ends_every_other_reset_link(sites: Callable[..., Site]) -> None:
 
 def test_concurrent_resets_by_several_links_succeed_once(sites: Callable[..., Site]) -> None:
     at = sites(**CHANGES)
-    for _ in range(5):
+    for _ in range(3):
         person = at.sign_up()
         tokens = [ask_reset(at, person) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
