@@ -153,5 +153,5 @@ async def indexes(direct_url: str) -> Outcome:
         names = await direct.fetchcol(statements.invalid_indexes)
     if names:
         drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
-        return "fail", f"invalid, or still being built: {drops}"
+        return "fail", f"invalid, or still being built (then leave it): {drops}"
     return "ok", "all valid"

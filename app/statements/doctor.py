@@ -63,4 +63,4 @@ invalid_indexes: Final = raw_statement(
     WHERE NOT indisvalid AND relnamespace = 'public'::regnamespace ORDER BY 1
     """,
 )
-"""Those in ``public``, also while they are being built."""
+"""Those in ``public``, also while they are being built; see pg_stat_progress_create_index."""
