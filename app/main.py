@@ -26,7 +26,7 @@ from app.logs import logging_in_batches
 from app.middleware import RequestMiddleware
 from app.purge import purge_in_background
 from app.responses import error_response
-from app.rest.api import rest_routes
+from app.rest.api import RestAPI
 from app.settings import Settings
 from app.telemetry import Telemetry
 
@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or _settings_from_environment()
     database = Database(settings)
     telemetry = Telemetry()
+    rest = RestAPI(database, settings)
     auth = auth_services(database, settings.auth) if settings.auth else None
 
     @asynccontextmanager
@@ -45,7 +46,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with logging_in_batches(telemetry):
             await database.open()
             try:
-                async with purge_in_background(database, settings.purge_every):
+                async with (
+                    purge_in_background(database, settings.purge_every),
+                    rest.following_its_keys(),
+                ):
                     yield
             finally:
                 try:
@@ -57,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *(auth_routes() if auth else ()),
-            *rest_routes(database, settings),
+            *rest.routes(),
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
