@@ -118,7 +118,7 @@ async def privileges(service: Connection) -> Outcome:
     missing = await service.fetchcol(statements.missing_privileges, tables)
     if missing:
         return "fail", f"the service's role lacks {', '.join(missing)}"
-    excess = await service.fetchcol(statements.excess_privileges)
+    excess = await service.fetchcol(statements.excess_privileges, tables)
     role = await service.fetchval(statements.role)
     if excess:
         return "warn", f"{role} {', '.join(excess)}: see db/service_role.sql"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from app.environment import (
     BOOLEAN,
@@ -200,6 +201,11 @@ class AuthSettings:
         return cls(**values, mail=MailSettings.from_environment(environment))
 
 
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The service and the REST API. Timeouts are in seconds, sizes in bytes."""
@@ -209,8 +215,9 @@ class Settings:
         doc="The database; several hosts, separated by commas, are allowed.")
     database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
         documented_default="as `DATABASE_URL`",
-        doc="The way to the database without a pooler, for migrations; when it differs, the "
-            "service keeps no prepared statements, which PgBouncer before 1.21 cannot handle.")
+        doc="The way to the database without a pooler, for migrations; when it differs by more "
+            "than the role, the service keeps no prepared statements, which PgBouncer before 1.21 "
+            "cannot handle.")
     service_keys: tuple[ServiceKey, ...] = setting(
         "GATEPOST_SERVICE_KEYS", _service_keys, default=(),
         doc="The keys of the REST API and what each is allowed.")
@@ -244,7 +251,7 @@ class Settings:
     @property
     def behind_pooler(self) -> bool:
         """Whether a pooler is between; prepared statements are not kept then."""
-        return self.database_direct_url != self.database_url
+        return _without_user(self.database_direct_url) != _without_user(self.database_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -17,6 +17,8 @@ from typing import Final
 from app.errors import MigrationFilesError
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "db" / "migrations"
+SERVICE_ROLE: Final = MIGRATIONS.with_name("service_role.sql")
+"""The script that makes the service's role, and grants it what it needs."""
 
 _NAME: Final = re.compile(r"(\d{14})_[a-z0-9_]+\.sql")
 _UP: Final = re.compile(rb"^-- migrate:up(.*)$", re.MULTILINE)
