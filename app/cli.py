@@ -12,10 +12,12 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -74,6 +76,8 @@ def dev_command() -> None:
     with listening_socket(settings) as listener, _development_database() as data:
         settings = Settings.from_environment(os.environ)
         asyncio.run(runner.migrate(settings.database_direct_url))
+        if data is not None:
+            settings = asyncio.run(_with_service_role(settings))
         run(settings, listener, _welcome(settings, base_url(settings), data, key))
 
 
@@ -202,6 +206,15 @@ def _development_database() -> Iterator[Path | None]:
     with EmbeddedPostgres(STATE / "postgres") as server:
         os.environ["DATABASE_URL"] = os.environ["DATABASE_DIRECT_URL"] = server.url()
         yield server.data
+
+
+async def _with_service_role(settings: Settings) -> Settings:
+    """The settings of a service that has no more privileges than it needs."""
+    owner = settings.database_direct_url
+    async with connect(owner) as connection:
+        await connection.run_script(files.SERVICE_ROLE.read_text())
+    url = urlsplit(owner)._replace(netloc="gatepost_service@").geturl()
+    return replace(settings, database_url=url, database_direct_url=url)
 
 
 def _set_auth_defaults() -> None:

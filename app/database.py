@@ -239,6 +239,10 @@ class Connection:
         """The rows of a statement. Raises DatabaseError."""
         return await self._run(_fetch(self._connection, statement, arguments, timeout))
 
+    async def run_script(self, text: str) -> None:
+        """Run the statements of an SQL file. Raises DatabaseError."""
+        await self._run(self._connection.execute(text))
+
     async def fetchval(self, statement: Statement[Any], *arguments: Any) -> Any:
         """The first column of the first row. Raises DatabaseError."""
         return await self._run(self._connection.fetchval(statement.text, *arguments))

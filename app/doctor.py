@@ -118,7 +118,7 @@ async def privileges(service: Connection) -> Outcome:
     missing = await service.fetchcol(statements.missing_privileges, tables)
     if missing:
         return "fail", f"the service's role lacks {', '.join(missing)}"
-    excess = await service.fetchcol(statements.excess_privileges)
+    excess = await service.fetchcol(statements.excess_privileges, tables)
     role = await service.fetchval(statements.role)
     if excess:
         return "warn", f"{role} {', '.join(excess)}: see db/service_role.sql"
@@ -153,5 +153,5 @@ async def indexes(direct_url: str) -> Outcome:
         names = await direct.fetchcol(statements.invalid_indexes)
     if names:
         drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
-        return "fail", f"invalid, or still being built: {drops}"
+        return "fail", f"invalid, or still being built (then leave it): {drops}"
     return "ok", "all valid"

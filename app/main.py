@@ -31,7 +31,7 @@ from app.middleware import RequestMiddleware
 from app.purge import purge_in_background
 from app.redaction import redact_server_logs
 from app.responses import API_HEADERS, NO_STORE, error_response, security_headers
-from app.rest.api import rest_routes
+from app.rest.api import RestAPI
 from app.settings import Settings
 from app.telemetry import Telemetry
 
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or _settings_from_environment()
     database = Database(settings)
     telemetry = Telemetry()
+    rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
     auth = auth_services(database, settings.auth, client_addresses) if settings.auth else None
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
@@ -54,7 +55,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with logging_in_batches(telemetry):
             await database.open()
             try:
-                async with purge_in_background(database, settings.purge_every):
+                async with (
+                    purge_in_background(database, settings.purge_every),
+                    rest.following_its_keys(),
+                ):
                     yield
             finally:
                 try:
@@ -66,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *(auth_routes() if auth else ()),
-            *rest_routes(database, settings),
+            *rest.routes(),
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/metrics", metrics),

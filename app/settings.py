@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from app.environment import (
     BOOLEAN,
@@ -49,10 +51,10 @@ class ServiceKey:
     scopes: frozenset[KeyScope]
 
 
-@parser("`name:sha256-hex:scope+scope`, comma-separated; scopes `read`, `write`, `secrets`")
-def _service_keys(name: str, text: str) -> tuple[ServiceKey, ...]:
+def service_keys(name: str, text: str) -> tuple[ServiceKey, ...]:
+    """The keys in a text; ``name`` says where it is from. Raises SettingsError."""
     keys: dict[str, ServiceKey] = {}
-    for position, entry in enumerate(text.split(","), 1):
+    for position, entry in enumerate(re.split(r"[,\n]", text), 1):
         if not entry.strip():
             continue
         match = re.fullmatch(r"([A-Za-z0-9_.-]{1,63}):([0-9a-fA-F]{64}):([a-z+]+)", entry.strip())
@@ -66,6 +68,25 @@ def _service_keys(name: str, text: str) -> tuple[ServiceKey, ...]:
             raise SettingsError(f"{name}: two keys are called {key}")
         keys[key] = ServiceKey(key, digest, cast("frozenset[KeyScope]", scopes))
     return tuple(keys.values())
+
+
+_service_keys = parser(
+    "`name:sha256-hex:scope+scope`, comma-separated; scopes `read`, `write`, `secrets`"
+)(service_keys)
+
+
+def keys_in_file(path: str) -> tuple[ServiceKey, ...]:
+    """The keys in a file, one a line; a line that begins with # is none. Raises SettingsError."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise SettingsError(f"GATEPOST_SERVICE_KEYS_FILE: {path}: {reason}") from None
+    text = "\n".join("" if line.lstrip().startswith("#") else line for line in lines)
+    keys = service_keys(f"GATEPOST_SERVICE_KEYS_FILE: {path}", text)
+    if not keys:
+        raise SettingsError(f"GATEPOST_SERVICE_KEYS_FILE: {path}: no key is in it")
+    return keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +268,11 @@ def _check_lifetimes(values: dict[str, Any]) -> None:
         )
 
 
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The service and the REST API. Timeouts are in seconds, sizes in bytes."""
@@ -256,11 +282,15 @@ class Settings:
         doc="The database; several hosts, separated by commas, are allowed.")
     database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
         documented_default="as `DATABASE_URL`",
-        doc="The way to the database without a pooler, for migrations; when it differs, the "
-            "service keeps no prepared statements, which PgBouncer before 1.21 cannot handle.")
+        doc="The way to the database without a pooler, for migrations; when it differs by more "
+            "than the role, the service keeps no prepared statements, which PgBouncer before 1.21 "
+            "cannot handle.")
     service_keys: tuple[ServiceKey, ...] = setting(
         "GATEPOST_SERVICE_KEYS", _service_keys, default=(),
         doc="The keys of the REST API and what each is allowed.")
+    service_keys_file: str | None = setting(
+        "GATEPOST_SERVICE_KEYS_FILE", text("a path"), default=None,
+        doc="A file with more keys, one a line, which is read again at SIGHUP.")
     host: str = setting("HOST", text("a host name or address"), default="127.0.0.1",
         doc="The address to listen on.")
     port: int = setting("PORT", integer(1, 65535), default=8000,
@@ -292,7 +322,7 @@ class Settings:
     @property
     def behind_pooler(self) -> bool:
         """Whether a pooler is between; prepared statements are not kept then."""
-        return self.database_direct_url != self.database_url
+        return _without_user(self.database_direct_url) != _without_user(self.database_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -304,4 +334,6 @@ class Settings:
             )
         values = read(cls, environment)
         values.setdefault("database_direct_url", values["database_url"])
+        if path := values.get("service_keys_file"):
+            keys_in_file(path)  # one that cannot be used stops the start
         return cls(**values, auth=AuthSettings.from_environment(environment))

@@ -1,20 +1,30 @@
--- A role with the privileges that the service needs: it reads and writes rows, and cannot change the
--- schema.
--- Run once on a migrated database, by the role that owns the tables and migrates:
---     psql "$DATABASE_DIRECT_URL" -f db/service_role.sql
---     psql "$DATABASE_DIRECT_URL" -c '\password gatepost_service'
+-- A role with the privileges that the service needs: it reads and writes the rows of the tables below,
+-- and cannot change the schema.
+-- Run after the migrations, by the role that owns the tables and migrates; again with every release:
+--     psql "$DATABASE_DIRECT_URL" -v ON_ERROR_STOP=1 -f db/service_role.sql
+--     psql "$DATABASE_DIRECT_URL" -c '\password gatepost_service'        (once)
 
 BEGIN;
 
-CREATE ROLE gatepost_service LOGIN;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gatepost_service') THEN
+        CREATE ROLE gatepost_service LOGIN;
+    END IF;
+END
+$$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- still granted where the database is older than 15
 GRANT USAGE ON SCHEMA public TO gatepost_service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gatepost_service;
-REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM gatepost_service;
 
--- also on the tables that later migrations create
-ALTER DEFAULT PRIVILEGES IN SCHEMA public
-    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO gatepost_service;
+-- also what this file granted before it named the tables
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM gatepost_service;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM gatepost_service;
+
+-- 'make schema' writes the names from app/schema.py
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    users, sessions, accounts, verifications, rate_limits, purges
+    TO gatepost_service;
+GRANT SELECT ON schema_migrations TO gatepost_service;
 
 COMMIT;

@@ -1,7 +1,8 @@
-"""What the scripts that write documentation share: Markdown tables, and the marks around them."""
+"""What the scripts that write files share: Markdown tables, and the parts that are written."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 END = "<!-- end -->\n"
@@ -21,3 +22,9 @@ def with_part(page: Path, begin: str, part: str) -> str:
     if not found or not end:
         sys.exit(f"{page.name} has lost a mark of the generated part")
     return f"{before}{begin}\n{part}\n{end}{after}"
+
+
+def with_granted_tables(script: str, tables: Iterable[str]) -> str:
+    """The text of db/service_role.sql with these tables."""
+    granted = r"(GRANT SELECT, INSERT, UPDATE, DELETE ON\n    )[^;]*?(\n    TO )"
+    return re.sub(granted, rf"\g<1>{', '.join(tables)}\g<2>", script)

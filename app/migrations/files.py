@@ -17,9 +17,17 @@ from typing import Final
 from app.errors import MigrationFilesError
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "db" / "migrations"
+SERVICE_ROLE: Final = MIGRATIONS.with_name("service_role.sql")
+"""The script that makes the service's role, and grants it what it needs."""
 
 _NAME: Final = re.compile(r"(\d{14})_[a-z0-9_]+\.sql")
 _UP: Final = re.compile(rb"^-- migrate:up(.*)$", re.MULTILINE)
+_DOWN: Final = re.compile(rb"^-- migrate:down", re.MULTILINE)
+_INDEX: Final = re.compile(
+    r"^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r'((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)\s+ON\b',
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,12 @@ class Migration:
         """Whether dbmate runs it in a transaction, which a concurrent index build cannot be in."""
         options = _UP.search(self.content)
         return options is None or b"transaction:false" not in options[1]
+
+    def concurrent_index(self, *, down: bool) -> str | None:
+        """The index that the way up or down builds concurrently, named as in the file."""
+        up, *rest = _DOWN.split(self.content, maxsplit=1)
+        found = _INDEX.search((rest[0] if down and rest else b"" if down else up).decode())
+        return found and found[1]
 
 
 def versions(folder: Path = MIGRATIONS) -> list[str]:

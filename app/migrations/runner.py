@@ -210,7 +210,9 @@ class _Run:
         concurrent = not migration.in_transaction
         timeout = self.options.build_timeout if concurrent else self.options.lock_timeout
         attempts = 1 if concurrent else self.options.attempts
-        invalid_before = await self._invalid_indexes()
+        index = migration.concurrent_index(down=self.down)
+        if index and await self.connection.fetchval(statements.relation_exists, index):
+            index = None  # another session's
         for attempt in range(1, attempts + 1):
             try:
                 await self._run_dbmate(migration, timeout)
@@ -219,7 +221,8 @@ class _Run:
                 if (migration.version in await _applied_versions(self.connection)) is not self.down:
                     self.report("     another dbmate has done it in the meantime")
                     return
-                await self._drop_indexes(await self._invalid_indexes() - invalid_before)
+                if index:
+                    await self._drop_if_abandoned(index)
                 if error.sqlstate not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
                     raise MigrationError(str(error)) from None
                 users = await self._table_users()
@@ -247,12 +250,13 @@ class _Run:
         rows = await self.connection.fetch(statements.table_users)
         return "".join(f"; {row['tables']} in use by {row['session']}" for row in rows)
 
-    async def _invalid_indexes(self) -> set[str]:
-        return set(await self.connection.fetchcol(statements.invalid_indexes))
+    async def _drop_if_abandoned(self, index: str) -> None:
+        """Drop what a failed concurrent build leaves: writes maintain it, no query uses it.
 
-    async def _drop_indexes(self, names: set[str]) -> None:
-        """Drop what a failed concurrent build leaves: writes maintain it, no query uses it."""
-        for name in sorted(names):
+        Not while a session builds on the table: the drop would wait for it and then take the index
+        that it has finished.
+        """
+        for name in await self.connection.fetchcol(statements.abandoned_index, index):
             drop = statements.drop_index(name)
             try:
                 await self.connection.fetch(drop, timeout=_DROP_INDEX_TIMEOUT)

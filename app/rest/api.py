@@ -4,8 +4,11 @@ A request becomes an ApiRequest, the ApiRequest a Plan, and the Plan runs one st
 the rows as the JSON that is sent. Plans are kept by the shape of their requests.
 """
 
+import asyncio
+import signal
 from asyncio import Semaphore
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -66,9 +69,28 @@ class RestAPI:
         self._api_places = Semaphore(places_of_api(settings.pool_size))
         self._places: dict[str, Places] = {}
         columns = [column for each in relations.values() for column in each.columns.values()]
-        self._keys = ServiceKeys(settings.service_keys)
+        self._keys = ServiceKeys(settings)
         self._client_addresses = ClientAddresses(settings.trusted_proxies)
         self._secrets = frozenset(column.name for column in columns if column.secret)
+
+    @asynccontextmanager
+    async def following_its_keys(self) -> AsyncIterator[None]:
+        """Read the file of keys again at each SIGHUP while the block lasts, if there is one."""
+        loop, following = asyncio.get_running_loop(), False
+        if self._settings.service_keys_file is not None:
+            with suppress(ValueError, RuntimeError):  # not in the main thread: the host's business
+                loop.add_signal_handler(signal.SIGHUP, self.reload_keys)
+                following = True
+        try:
+            yield
+        finally:
+            if following:
+                loop.remove_signal_handler(signal.SIGHUP)
+
+    def reload_keys(self) -> None:
+        if self._keys.reload():
+            self.plans.clear()  # each was made for what its key was allowed
+            self._places.clear()
 
     def routes(self) -> list[BaseRoute]:
         tables = [

@@ -4,18 +4,44 @@ A key comes as ``Authorization: Bearer KEY`` or ``apikey: KEY``. The service kno
 of each.
 """
 
+import logging
 from hashlib import sha256
+from typing import Final
 
-from app.errors import RestError
+from app.errors import RestError, SettingsError
 from app.rest.errors import not_permitted
-from app.settings import KeyScope, ServiceKey
+from app.settings import KeyScope, ServiceKey, Settings, keys_in_file
+
+_log: Final = logging.getLogger("gatepost")
 
 
 class ServiceKeys:
     """The keys that are valid now; several can be, so that they can be rotated."""
 
-    def __init__(self, keys: tuple[ServiceKey, ...]) -> None:
-        self._keys = {key.sha256: key for key in keys}
+    def __init__(self, settings: Settings) -> None:
+        """Raises SettingsError when the file of keys cannot be used."""
+        self._settings = settings
+        self._keys = self._read()
+
+    def reload(self) -> bool:
+        """Read the file of keys again; False when it cannot be used and the old keys stay."""
+        try:
+            self._keys = self._read()
+        except SettingsError as error:
+            _log.error("the service keys stay as they were: %s", error)
+            return False
+        names = ", ".join(key.name for key in self._keys.values())
+        _log.info("the service keys were read again: %s", names)
+        return True
+
+    def _read(self) -> dict[str, ServiceKey]:
+        keys, path = self._settings.service_keys, self._settings.service_keys_file
+        if path is not None:
+            more = keys_in_file(path)
+            if twice := {key.name for key in keys} & {key.name for key in more}:
+                raise SettingsError(f"GATEPOST_SERVICE_KEYS has {', '.join(sorted(twice))} as well")
+            keys += more
+        return {key.sha256: key for key in keys}
 
     def authenticate(self, headers: list[tuple[bytes, bytes]]) -> ServiceKey:
         """Raises RestError: 401 without a key, or with one that is not known."""

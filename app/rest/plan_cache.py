@@ -74,6 +74,9 @@ class PlanCache:
     def __len__(self) -> int:
         return len(self._plans)
 
+    def clear(self) -> None:
+        self._plans.clear()
+
     def get(self, shape: Shape) -> Plan | None:
         plan = self._plans.get(shape)
         if plan is not None:

@@ -33,13 +33,24 @@ missing_privileges: Final = raw_statement(
 excess_privileges: Final = raw_statement(
     "doctor.excess_privileges",
     """
-    SELECT 'is a superuser' AS excess FROM pg_roles WHERE rolname = current_user AND rolsuper
+    WITH me AS (SELECT * FROM pg_roles WHERE rolname = current_user)
+    SELECT 'is a superuser' AS excess FROM me WHERE rolsuper
     UNION ALL
-    SELECT 'may create roles' FROM pg_roles
-    WHERE rolname = current_user AND rolcreaterole AND NOT rolsuper
+    SELECT 'may create roles' FROM me WHERE rolcreaterole AND NOT rolsuper
     UNION ALL
-    SELECT 'may create databases' FROM pg_roles
-    WHERE rolname = current_user AND rolcreatedb AND NOT rolsuper
+    SELECT 'may create databases' FROM me WHERE rolcreatedb AND NOT rolsuper
+    UNION ALL
+    SELECT 'may replicate' FROM me WHERE rolreplication AND NOT rolsuper
+    UNION ALL
+    SELECT 'bypasses row security' FROM me WHERE rolbypassrls AND NOT rolsuper
+    UNION ALL
+    SELECT 'may become ' || string_agg(other.rolname, ', ' ORDER BY other.rolname)
+    FROM me, pg_roles other
+    WHERE NOT me.rolsuper AND other.oid <> me.oid AND pg_has_role(me.oid, other.oid, 'MEMBER')
+      AND (other.rolsuper OR other.rolcreaterole OR other.rolreplication OR other.rolbypassrls
+           OR other.rolname ~ '^pg_(read|write)_all_data$|^pg_.*_server_(files|program)$'
+           OR other.rolname IN ('pg_database_owner', 'pg_maintain'))
+    HAVING count(*) > 0
     UNION ALL
     SELECT 'may create tables' WHERE has_schema_privilege('public', 'CREATE')
     UNION ALL
@@ -52,7 +63,25 @@ excess_privileges: Final = raw_statement(
     UNION ALL
     SELECT 'may write schema_migrations'
     WHERE has_table_privilege('public.schema_migrations', 'INSERT, UPDATE, DELETE, TRUNCATE')
+    UNION ALL
+    SELECT 'may use ' || string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND relname <> 'schema_migrations' AND NOT relname = ANY ($1::text[])
+      AND has_table_privilege(oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'may truncate, refer to or put triggers on '
+           || string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relname = ANY ($1::text[])
+      AND has_table_privilege(oid, 'TRUNCATE, REFERENCES, TRIGGER')
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'gets privileges on tables to come' FROM pg_default_acl d, aclexplode(defaclacl) a
+    WHERE defaclobjtype = 'r' AND pg_has_role(a.grantee, 'USAGE') AND a.grantee <> d.defaclrole
+      AND a.grantee <> 0 AND NOT (SELECT rolsuper FROM me)
+    HAVING count(*) > 0
     """,
+    [("tables", "text[]")],
 )
 """What the role can do although the service never does it."""
 
@@ -63,4 +92,4 @@ invalid_indexes: Final = raw_statement(
     WHERE NOT indisvalid AND relnamespace = 'public'::regnamespace ORDER BY 1
     """,
 )
-"""Those in ``public``, also while they are being built."""
+"""Those in ``public``, also while they are being built; see pg_stat_progress_create_index."""

@@ -36,12 +36,31 @@ table_users: Final = raw_statement(
 )
 """Sessions whose transaction has used tables of this database for more than a second."""
 
-invalid_indexes: Final = raw_statement(
-    "migrations.invalid_indexes",
-    "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid",
+relation_exists: Final = raw_statement(
+    "migrations.relation_exists", "SELECT to_regclass($1::text) IS NOT NULL", [("name", "text")]
 )
+
+abandoned_index: Final = raw_statement(
+    "migrations.abandoned_index",
+    """
+    SELECT indexrelid::regclass::text AS name FROM pg_index
+    WHERE indexrelid = to_regclass($1::text) AND NOT indisvalid AND NOT EXISTS (
+        SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND relation = indrelid AND granted AND pid <> pg_backend_pid()
+          AND mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                       'ExclusiveLock', 'AccessExclusiveLock')
+          AND backend_type IS DISTINCT FROM 'autovacuum worker'
+    )
+    """,
+    [("name", "text")],
+)
+"""The index of that name, if it is invalid and no session holds a lock as for building one.
+
+pg_stat_progress_create_index shows builds of other roles to few; the locks are there for all.
+"""
 
 
 def drop_index(name: str) -> Statement[Any]:
-    """``name`` is quoted by the server, as ``invalid_indexes`` gives it."""
+    """``name`` is quoted by the server, as ``abandoned_index`` gives it."""
     return raw_statement("migrations.drop_index", f"DROP INDEX CONCURRENTLY {name}")

@@ -31,6 +31,7 @@ GENERATED: Final = {
     "db/migrations.lock",
     "db/schema.sql",
     "db/catalogue.txt",
+    "db/service_role.sql",
     "docs/SCHEMA.md",
     "docs/OPERATIONS.md",
 }

@@ -3,16 +3,22 @@
 ``backend`` reads and writes, ``all`` has the scope ``secrets`` as well.
 """
 
+import hashlib
+import logging
 import re
+import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import httpx
 import pytest
 
+from app.errors import SettingsError
 from app.schema import RELATIONS, Column
-from tests.support import KEYS, ROOT
+from app.settings import Settings
+from tests.support import KEYS, ROOT, running_service, wait_until
 
 BACKEND: Final = {"apikey": KEYS["backend"]}
 ANN, EVE = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2))
@@ -155,3 +161,87 @@ async def test_key_with_secrets_may_do_all_of_it(client: httpx.AsyncClient, vict
     ):
         answer = await client.patch(f"/rest/v1/{target}", json=body)
         assert answer.status_code == 204, answer.text
+
+
+def entry(name: str, scopes: str) -> str:
+    return f"{name}:{hashlib.sha256(name.encode()).hexdigest()}:{scopes}"
+
+
+def test_keys_are_read_again_at_sighup(database_url: str, tmp_path: Path) -> None:
+    path, log = tmp_path / "keys", tmp_path / "log"
+    path.write_text(f"# comment\n{entry('one', 'read+write')}\n\n{entry('two', 'read')}\n")
+    file = {"GATEPOST_SERVICE_KEYS_FILE": str(path)}
+    with running_service(database_url, log, **file) as service, httpx.Client() as http:
+
+        def status(key: str, method: str = "GET") -> int:
+            # of one shape, so that the second is answered by a plan that was kept
+            url = f"{service.rest}/users?id=eq.{ANN}"
+            body = {"name": "x"} if method == "PATCH" else None
+            return [
+                http.request(method, url, headers={"apikey": key}, json=body).status_code
+                for _ in range(2)
+            ][1]
+
+        def hang_up(text: str) -> None:
+            lines = log.read_text().count("the service keys")
+            service.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: log.read_text().count("the service keys") > lines, text)
+
+        assert (status("one"), status("one", "PATCH"), status("two")) == (200, 204, 200)
+        assert status(KEYS["reader"]) == 200  # of the environment
+        path.write_text(f"{entry('one', 'read')}\n{entry('three', 'write+read')}\n")
+        hang_up("keys were read")
+        assert (status("one"), status("one", "PATCH")) == (200, 403)
+        assert (status("two"), status("three", "PATCH"), status(KEYS["reader"])) == (401, 204, 200)
+        for bad in ("nonsense", "", entry("one", "everything"), entry("all", "read")):
+            path.write_text(bad)
+            hang_up("the file was refused")
+            assert (status("one"), status("two"), status("three")) == (200, 401, 200)
+        path.unlink()
+        hang_up("the file was missed")
+        assert status("one") == 200
+        assert service.process.poll() is None
+    refusals = [line for line in log.read_text().splitlines() if "stay as they were" in line]
+    assert len(refusals) == 5
+    assert not any(hashlib.sha256(b"one").hexdigest() in line for line in refusals)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "nonsense", None])
+def test_file_of_keys_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "keys"
+    if text is not None:
+        path.write_text(text)
+    given = {"DATABASE_URL": "postgres:", "GATEPOST_SERVICE_KEYS_FILE": str(path)}
+    with pytest.raises(SettingsError, match="GATEPOST_SERVICE_KEYS_FILE"):
+        Settings.from_environment(given)
+
+
+async def test_each_write_is_an_event(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gatepost.security")
+    users = "/rest/v1/users"
+    rows = [{"name": "n", "email": f"{n}@example.com"} for n in range(30)]
+    full = {"Prefer": "return=representation"}
+    made = (await client.post(users, json=rows, headers=full)).json()
+    first = made[0]["id"]
+    requests = [
+        ("PATCH", f"{users}?id=eq.{first}", {"name": "m"}, {}),
+        ("PUT", f"{users}?id=eq.{first}", {"id": first, "name": "o", "email": "0@e.te"}, {}),
+        ("DELETE", f"{users}?id=eq.{first}", None, {}),
+        ("DELETE", f"{users}?id=eq.{first}", None, {"Prefer": "tx=rollback"}),  # writes nothing
+        ("DELETE", f"{users}?id=not.is.null", None, {}),
+    ]
+    for number, (method, url, body, headers) in enumerate(requests):
+        headers = headers | {"x-request-id": f"r{number}"}
+        answer = await client.request(method, url, json=body, headers=headers)
+        assert answer.is_success, answer.text
+    events = [record.__dict__["fields"] for record in caplog.records if record.name.endswith("ty")]
+    assert [e["method"] for e in events] == ["POST", "PATCH", "PUT", "DELETE", "DELETE"]
+    assert {(e["key"], e["table"]) for e in events} == {("all", "users")}
+    assert [e["count"] for e in events] == [30, 1, 1, 1, 29]
+    assert [len(e["ids"]) for e in events] == [20, 1, 1, 1, 20]
+    assert set(events[0]["ids"]) <= {row["id"] for row in made}
+    assert [e["ids"] for e in events[1:4]] == [[first]] * 3
+    assert [e["request_id"] for e in events[1:]] == ["r0", "r1", "r2", "r4"]
+    assert "example.com" not in caplog.text

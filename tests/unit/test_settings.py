@@ -30,6 +30,7 @@ def test_unset_settings_have_their_defaults() -> None:
         database_url=URL,
         database_direct_url=URL,
         service_keys=(),
+        service_keys_file=None,
         host="127.0.0.1",
         port=8000,
         pool_size=10,
@@ -68,7 +69,12 @@ def test_good_value_is_read(name: str, text: str, field: str, value: object) -> 
 
 
 def test_good_values_cover_every_field() -> None:
-    covered = {field for _, _, field, _ in GOOD} | {"database_url", "service_keys", "auth"}
+    covered = {field for _, _, field, _ in GOOD} | {
+        "database_url",
+        "service_keys",
+        "service_keys_file",
+        "auth",
+    }
     assert covered == {field.name for field in fields(Settings)}
 
 
