@@ -5,15 +5,21 @@
 #     docker run --rm -e DATABASE_URL gatepost gatepost migrate     # or: … gatepost dbmate up
 #     docker run --read-only -e DATABASE_URL -e GATEPOST_SERVICE_KEYS -p 8000:8000 gatepost
 
+# A tag can come to mean another image; one that is known by its digest cannot:
+#     docker build --build-arg PYTHON=3.13.9-slim-trixie@sha256:… .
 ARG PYTHON=3.13.9-slim-trixie
 
 FROM python:${PYTHON} AS build
 WORKDIR /build
-RUN python -m venv /opt/gatepost
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY requirements requirements
+RUN python -m venv /opt/gatepost \
+    && /opt/gatepost/bin/pip install --no-cache-dir --require-hashes -r requirements/service.txt \
+    && pip install --no-cache-dir --require-hashes -r requirements/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY db db
-RUN /opt/gatepost/bin/pip install --no-cache-dir --constraint constraints.txt . \
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir wheels . \
+    && /opt/gatepost/bin/pip install --no-cache-dir --no-index --no-deps wheels/*.whl \
     && /opt/gatepost/bin/pip uninstall --yes pip setuptools
 
 FROM python:${PYTHON}

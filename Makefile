@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ENVIRONMENT := .venv/installed
+AUDIT := .venv/audit/installed
 # Node's packages, where there is Node: without it the tests that need it are skipped.
 NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(patsubst \
 	%/package-lock.json,%/node_modules/.installed,$(wildcard \
@@ -12,7 +13,7 @@ NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage lint schema docs bench
+.PHONY: help serve test coverage lint audit lock schema docs bench
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +39,31 @@ lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/python scripts/lint_migrations.py
 
+# What the service is installed with may be under these, and what tests and tools need as it likes.
+LICENCES := MIT;BSD;Apache;ISC;PSF-2.0
+
+# Asks PyPI and npm's registry, so it needs the network; --strict: what they do not know is a failure.
+audit: $(ENVIRONMENT) $(AUDIT) ## Look for packages with known vulnerabilities or other licences
+	@failed=0; for file in requirements/*.txt; do \
+		.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$file || failed=1; \
+	done; \
+	for lock in $$(git ls-files '*package-lock.json'); do \
+		(cd $$(dirname $$lock) && npm audit --package-lock-only) || failed=1; \
+	done; \
+	.venv/audit/bin/pip-licenses --python=.venv/bin/python --from=mixed --partial-match \
+		--allow-only='$(LICENCES)' \
+		--packages $$(sed -n 's/==.*//p' requirements/service.txt) || failed=1; \
+	exit $$failed
+
+LOCK := .venv/audit/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+lock: $(AUDIT) ## Write requirements/*.txt, with hashes, from pyproject.toml and constraints.txt
+	@$(LOCK) -c constraints.txt pyproject.toml -o requirements/service.txt
+	@$(LOCK) -c constraints.txt --extra dev pyproject.toml -o requirements/dev.txt
+	@printf 'hatchling\neditables\n' | $(LOCK) -c constraints.txt - -o requirements/build.txt
+	@printf 'pip-audit\npip-licenses\nuv\n' | $(LOCK) -c constraints.txt - -o requirements/audit.txt
+
 schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the migrations
 	@exec .venv/bin/python scripts/dump_schema.py
 
@@ -48,12 +74,19 @@ docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and the settings in docs/OPERATIONS
 	@.venv/bin/python scripts/document_settings.py
 	@exec .venv/bin/python scripts/document_schema.py
 
-$(ENVIRONMENT): pyproject.toml constraints.txt
+$(ENVIRONMENT): pyproject.toml constraints.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@echo "Installing the dependencies into .venv"
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
+	@$(if $(CI),.venv/bin/python -m pip install -q --disable-pip-version-check \
+		--require-hashes -r requirements/dev.txt)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(AUDIT): requirements/audit.txt
+	@$(PYTHON) -m venv --clear .venv/audit
+	@.venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 %/node_modules/.installed: %/package.json %/package-lock.json
