@@ -22,6 +22,7 @@ from tests.security.target import (
     CASES,
     FUZZERS_ADDRESS,
     PASSWORD,
+    SECRET,
     TRUSTED,
     VICTIM,
     VICTIMS_ADDRESS,
@@ -64,7 +65,7 @@ def fields_of(check: Check | None) -> tuple[str, ...]:
 
 def endpoints() -> list[tuple[str, str, Endpoint]]:
     """Method, path and endpoint of every route of the auth API."""
-    given = {"GATEPOST_SECRET": "x" * 16 + "abcdefghijklmnop0123", "GATEPOST_BASE_URL": BASE}
+    given = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": BASE}
     given |= {"GATEPOST_PLUGINS": "bearer"}
     app = create_app(Settings.from_environment(environment("postgresql://x/x") | given))
     found = []
