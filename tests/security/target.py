@@ -198,6 +198,7 @@ class Target:
         for line in answer.all("set-cookie"):
             name = line.partition("=")[0].removeprefix("__Secure-").removeprefix("__Host-")
             assert name.startswith("better-auth."), f"{line!r} for {request}"
+            assert len(line.partition(";")[0]) < 4096, f"{line!r} for {request}"
         is_json = "json" in answer.header("content-type")
         if is_json and answer.body:
             try:
