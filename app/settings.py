@@ -311,7 +311,7 @@ class Settings:
         doc="How long a request may take in all.")
     max_rows: int = setting("GATEPOST_MAX_ROWS", integer(1, 1_000_000), default=1000,
         doc="Rows of a page at most, and of each relation embedded in a row.")
-    max_body: int = setting("GATEPOST_MAX_BODY", integer(1, 1 << 30), default=10 * 1024 * 1024,
+    max_body: int = setting("GATEPOST_MAX_BODY", integer(1, 1 << 30), default=1024 * 1024,
         doc="Size of a request's body at most.")
     purge_every: int = setting("GATEPOST_PURGE_EVERY", integer(0, _MAX_AGE), default=3600,
         doc="Seconds between two passes of [the purge](#the-purge) in the background; 0: none.")

@@ -39,7 +39,7 @@ def test_unset_settings_have_their_defaults() -> None:
         rest_query_timeout=4.0,
         request_timeout=30.0,
         max_rows=1000,
-        max_body=10 * 1024 * 1024,
+        max_body=1024 * 1024,
         purge_every=3600,
     )
 
