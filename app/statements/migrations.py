@@ -37,14 +37,16 @@ table_users: Final = raw_statement(
 """Sessions whose transaction has used tables of this database for more than a second."""
 
 relation_exists: Final = raw_statement(
-    "migrations.relation_exists", "SELECT to_regclass($1::text) IS NOT NULL", [("name", "text")]
+    "migrations.relation_exists",
+    "SELECT to_regclass(nullif($1::text, '')) IS NOT NULL",
+    [("name", "text")],
 )
 
 abandoned_index: Final = raw_statement(
     "migrations.abandoned_index",
     """
     SELECT indexrelid::regclass::text AS name FROM pg_index
-    WHERE indexrelid = to_regclass($1::text) AND NOT indisvalid AND NOT EXISTS (
+    WHERE indexrelid = to_regclass(nullif($1::text, '')) AND NOT indisvalid AND NOT EXISTS (
         SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
         WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND relation = indrelid AND granted AND pid <> pg_backend_pid()
