@@ -8,10 +8,14 @@ the same as no cookie.
 import binascii
 import hmac
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 from urllib.parse import quote, unquote
 
 _SIGNATURE_LENGTH: Final = 44
+_MOST: Final = 20
+"""Copies of a session that one answer ends. A subdomain can set more of them than a proxy lets an
+answer have; the next answers end the rest."""
 
 
 class Signer:
@@ -100,17 +104,18 @@ class Cookies:
     def all_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end a session and every copy of it."""
         data = self.session_data
-        sent = [name for name in cookies if name == data or self._is_chunk(name)]
+        sent = [name for name in cookies if name == data or self._is_chunk(name)][:_MOST]
         return [self.cleared(n) for n in (self.session_token, data, *sent, self.dont_remember)]
 
     def stale_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end copies of the session, which Gatepost does not make."""
-        copies = [name for name in cookies if name.startswith(self.session_data)]
-        return [
+        copies = (name for name in cookies if name.startswith(self.session_data))
+        cleared = (
             self.cleared(name)
             for name in copies
             if self._is_chunk(name) or (name == self.session_data and cookies[name])
-        ]
+        )
+        return list(islice(cleared, _MOST))
 
     def _is_chunk(self, name: str) -> bool:
         start, dot, number = name.rpartition(".")
