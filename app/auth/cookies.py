@@ -13,9 +13,6 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 _SIGNATURE_LENGTH: Final = 44
-_MOST: Final = 20
-"""Copies of a session that one answer ends. A subdomain can set more of them than a proxy lets an
-answer have; the next answers end the rest."""
 
 
 class Signer:
@@ -69,6 +66,11 @@ def _decoded(value: str) -> str:
         return unquote(value, errors="strict")
     except UnicodeDecodeError:
         return value
+
+
+_MOST: Final = 20
+"""Copies of a session that one answer ends. A subdomain can set more of them than a proxy lets an
+answer have; the next answers end the rest."""
 
 
 class Cookies:
