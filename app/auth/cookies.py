@@ -9,6 +9,7 @@ them: a value that could be the signed part of one is no cookie either.
 import binascii
 import hmac
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -75,6 +76,11 @@ def _decoded(value: str) -> str:
         return value
 
 
+_MOST: Final = 20
+"""Copies of a session that one answer ends. A subdomain can set more of them than a proxy lets an
+answer have; the next answers end the rest."""
+
+
 class Cookies:
     """The names and attributes of the cookies."""
 
@@ -115,17 +121,18 @@ class Cookies:
     def all_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end a session and every copy of it."""
         data = self.session_data
-        sent = [name for name in cookies if name == data or self._is_chunk(name)]
+        sent = [name for name in cookies if name == data or self._is_chunk(name)][:_MOST]
         return [self.cleared(n) for n in (self.session_token, data, *sent, self.dont_remember)]
 
     def stale_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end copies of the session, which Gatepost does not make."""
-        copies = [name for name in cookies if name.startswith(self.session_data)]
-        return [
+        copies = (name for name in cookies if name.startswith(self.session_data))
+        cleared = (
             self.cleared(name)
             for name in copies
             if self._is_chunk(name) or (name == self.session_data and cookies[name])
-        ]
+        )
+        return list(islice(cleared, _MOST))
 
     def _is_chunk(self, name: str) -> bool:
         start, dot, number = name.rpartition(".")

@@ -5,6 +5,7 @@ Every field is checked; the problems are joined by ``; ``. Unknown fields are le
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from app.errors import AuthError
@@ -12,6 +13,8 @@ from app.errors import AuthError
 Check = Callable[[str, Any], list[str]]
 """From the path of a field, such as ``body.email``, and its value to what is wrong with it."""
 
+_MOST: Final = 20
+"""Items of a list that are named as wrong."""
 UNDEFINED: Final = object()
 """What is not there, which null is not."""
 
@@ -125,7 +128,8 @@ def _texts(path: str, value: Any) -> list[str]:
     wrong = _typed("array")(path, value)
     if wrong:
         return wrong
-    return [text for n, item in enumerate(value) for text in string(f"{path}.{n}", item)]
+    wrong = (text for n, item in enumerate(value) for text in string(f"{path}.{n}", item))
+    return list(islice(wrong, _MOST))
 
 
 def _provider_name(path: str, value: Any) -> list[str]:
