@@ -6,7 +6,6 @@ its handlers and formatters; what is said of a request are then attributes of it
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.redaction import one_line
 from app.telemetry import Telemetry
 
 REQUEST_FIELDS: Final = ("request", "method", "path", "status", "ms", "key")
@@ -24,13 +24,7 @@ _CAPACITY: Final = 500
 """Records that wait at most. A warning is written at once, and so is what waits before it."""
 _FLUSH_INTERVAL: Final = 0.1
 """Seconds that a record waits at most."""
-_CONTROLS: Final = re.compile("[\x7f-\x9f\u2028\u2029]")
-"""What JSON leaves as it is, and readers take for the end of a line or terminals for a command."""
 _encode: Final = msgspec.json.Encoder().encode
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,8 +43,7 @@ class JsonFormatter(logging.Formatter):
             line["message"] = record.getMessage()
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        text = _encode(line).decode()
-        return text if text.isascii() else _CONTROLS.sub(_escaped, text)
+        return one_line(_encode(line).decode())
 
 
 class BatchHandler(MemoryHandler):

@@ -21,6 +21,15 @@ def without_password(text: str, url: str) -> str:
     return text
 
 
+_CONTROLS: Final = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(json: str) -> str:
+    """``json`` with what it may have unescaped and readers take for the end of a line, or terminals
+    for a command, as escapes."""
+    return json if json.isascii() else _CONTROLS.sub(lambda c: f"\\u{ord(c[0]):04x}", json)
+
+
 _TOKEN: Final = re.compile(
     r"(?![0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-]))"  # an id is no secret
     r"(?<![\w-])(?=[a-z_-]*[A-Z0-9])[\w-]{16,}",

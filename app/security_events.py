@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from app.redaction import one_line
+
 _log: Final = logging.getLogger("gatepost.security")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -23,4 +25,4 @@ def security_event(name: str, **fields: Any) -> None:
     if _log.isEnabledFor(logging.INFO):
         given = {field: value for field, value in fields.items() if value is not None}
         extra = {"event": name, "fields": given}
-        _log.info("%s %s", name, _encode(given).decode(), extra=extra)
+        _log.info("%s %s", name, one_line(_encode(given).decode()), extra=extra)

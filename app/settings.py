@@ -181,7 +181,7 @@ class AuthSettings:
         "GATEPOST_AUTO_SIGN_IN_AFTER_VERIFICATION", BOOLEAN, default=False,
         doc="Sign users in when they follow the link of the verification mail.")
     revoke_sessions_on_password_reset: bool = setting(
-        "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET", BOOLEAN, default=False,
+        "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET", BOOLEAN, default=True,
         doc="End all sessions of a user whose password is reset.")
     delete_user: bool = setting("GATEPOST_DELETE_USER", BOOLEAN, default=False,
         doc="Let users delete their own account.")

@@ -48,8 +48,8 @@ def check(response: Any, *, https: bool, api: bool) -> None:
     assert headers["x-request-id"]
     hsts = "max-age=31536000" if https else None
     assert headers.get("strict-transport-security") == hsts
-    policy = "default-src 'none'; frame-ancestors 'none'" if api else None
-    assert headers.get("content-security-policy") == policy
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    assert headers.get("content-security-policy") == (policy if api else None)
     assert headers.get("referrer-policy") == ("no-referrer" if api else None)
 
 

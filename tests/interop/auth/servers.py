@@ -99,6 +99,7 @@ def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Ite
         "GATEPOST_BASE_URL": setup.base_url,
         "GATEPOST_RATE_LIMIT": "off",
         "GATEPOST_PLUGINS": "bearer",
+        "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET": "false",  # as Better Auth has it
         **LOCAL_PROXY,
         **({"MAIL_FILE": str(mail_file)} if setup.mails else {}),
         **setup.settings,
