@@ -22,7 +22,9 @@ def security_headers(*, https: bool) -> dict[str, str]:
 
 
 API_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     "referrer-policy": "no-referrer",
 }
 """What a response of the APIs has besides: a browser that opens one as a page runs nothing of it,
