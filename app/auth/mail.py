@@ -23,7 +23,9 @@ import msgspec
 from app.settings import MailSettings
 
 Kind = Literal["reset-password", "verify-email", "delete-account"]
-NoticeKind = Literal["email-change-requested", "email-changed", "account-deleted"]
+NoticeKind = Literal[
+    "email-change-requested", "email-changed", "password-changed", "account-deleted"
+]
 _TIMEOUT: Final = 20.0
 _WAITING: Final = 1000
 _MAX_PAUSE: Final = 1.0
@@ -59,6 +61,11 @@ NOTICES: Final[dict[NoticeKind, tuple[str, str]]] = {
         "Your email address was changed",
         "Your account has a new email address, and mails no longer go to this one. "
         "If it was not you, tell those who run the service.",
+    ),
+    "password-changed": (
+        "Your password was changed",
+        "The password of your account was changed. "
+        "If it was not you, ask for a new one now: that ends all sessions.",
     ),
     "account-deleted": (
         "Your account was deleted",

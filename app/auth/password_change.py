@@ -35,6 +35,7 @@ async def change_password(context: RequestContext) -> Any:
         return await sessions.insert(transaction, context, user.id, new)
 
     session = await context.database.transaction("accounts.change_password", write)
+    await context.services.mail.notify("password-changed", user.email, str(user.id))
     if session is not None:
         context.set_session_cookie(session.token)
     return {"token": session.token if session else None, "user": serializers.user(user)}

@@ -84,6 +84,7 @@ async def reset_password(context: RequestContext) -> Any:
         return user
 
     user = await context.database.transaction("accounts.reset_password", write)
+    await context.services.mail.notify("password-changed", user.email, str(user.id))
     # whoever reads the owner's mail is no stranger
     await context.services.account_limit.remember(user.email, context.client_ip)
     return {"status": True}

@@ -315,6 +315,20 @@ def test_old_address_is_told(sites: Callable[..., Site]) -> None:
     assert [mail["kind"] for mail in at.mails(new)] == ["verify-email", "account-deleted"]
 
 
+def test_user_is_told_of_a_new_password(sites: Callable[..., Site]) -> None:
+    at = sites()
+    person = at.sign_up()
+    body = {"currentPassword": PASSWORD, "newPassword": "another long password"}
+    assert person.browser.post("/change-password", json=body).is_success
+    assert len(at.mails(person.email, "password-changed")) == 1
+    person.browser.post("/request-password-reset", json={"email": person.email})
+    token = at.mail(person.email, "reset-password")["token"]
+    body = {"newPassword": "a third long password", "token": token}
+    assert at.browser().post("/reset-password", json=body).is_success
+    told = at.mails(person.email, "password-changed")
+    assert told[1:] == [{"kind": "password-changed", "email": person.email, "userId": person.id}]
+
+
 def test_old_address_is_told_of_a_change_without_a_link(sites: Callable[..., Site]) -> None:
     at = sites(**DIRECT)
     person = at.sign_up()
