@@ -25,8 +25,7 @@ from app.redaction import safe_path
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
 from app.rest.keys import ServiceKeys, require
-from app.rest.places import Places
-from app.rest.places import for_api as places_of_api
+from app.rest.places import Places, for_api, for_key
 from app.rest.plan import PREFIX, Limits, Plan
 from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
 from app.rest.query_tree import Value
@@ -66,7 +65,7 @@ class RestAPI:
         self._relations = relations
         timeout = min(settings.rest_query_timeout, settings.query_timeout)
         self._limits = Limits(settings.max_rows, timeout)
-        self._api_places = Semaphore(places_of_api(settings.pool_size))
+        self._api_places = Semaphore(for_api(settings.pool_size))
         self._places: dict[str, Places] = {}
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings)
@@ -151,7 +150,8 @@ class RestAPI:
         places = self._places.get(key.sha256)
         if places is None:
             settings = self._settings
-            places = Places(self._api_places, settings.pool_size, settings.acquire_timeout)
+            size = for_key(settings.pool_size, len(self._keys))
+            places = Places(self._api_places, size, settings.acquire_timeout)
             self._places[key.sha256] = places
         return places
 

@@ -23,6 +23,9 @@ class ServiceKeys:
         self._settings = settings
         self._keys = self._read()
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def reload(self) -> bool:
         """Read the file of keys again; False when it cannot be used and the old keys stay."""
         try:

@@ -22,18 +22,18 @@ def for_api(pool_size: int) -> int:
     return max(1, pool_size - max(1, pool_size // 5))
 
 
-def for_key(pool_size: int) -> int:
-    """Half of the pool."""
-    return max(1, pool_size // 2)
+def for_key(pool_size: int, keys: int) -> int:
+    """Half of the pool; for the only key what the API has."""
+    return for_api(pool_size) if keys == 1 else max(1, pool_size // 2)
 
 
 class Places:
     """The places of a key, each of which is one of the API's as well."""
 
-    def __init__(self, api: Semaphore, pool_size: int, timeout: float) -> None:
+    def __init__(self, api: Semaphore, size: int, timeout: float) -> None:
         """``timeout`` is how long a request waits, in seconds."""
         self._api = api
-        self._own = Semaphore(for_key(pool_size))
+        self._own = Semaphore(size)
         self._timeout = timeout
 
     async def take(self, request: Request) -> None:
