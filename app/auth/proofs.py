@@ -56,10 +56,12 @@ async def keep_mail(context: RequestContext, kind: MailKind, user_id: UUID, life
     jti = reset_token()
     identifier = _mail_identifier(kind, user_id)
     row = (identifier, jti, utc_now() + seconds(lifetime))
+    if kind == "verify-email":
+        await context.database.fetch(verifications.create, *row)
+        return jti
 
     async def write(transaction: Transaction) -> None:
-        if kind == "change-email":
-            await transaction.fetch(verifications.consume, [identifier])
+        await transaction.fetch(verifications.consume, [identifier])
         await transaction.fetch(verifications.create, *row)
 
     await context.database.transaction("verifications.keep_mail", write)

@@ -179,7 +179,9 @@ def test_an_address_in_a_body_is_judged_alike_by_every_endpoint(
         is_trusted = not form or origins.trusts(form, relative=True)
         for path in paths:
             answer = ask(client, "POST", path, json={field: form, "provider": "x"})
-            assert (answer.status_code != 403) is is_trusted, (path, form)
+            # a NUL is refused before anything is looked at
+            refused = answer.status_code == (400 if "\0" in form else 403)
+            assert refused is not is_trusted, (path, form)
         if field == "callbackURL" and "\0" not in form:
             url = f"/sign-out?callbackURL={quote(form, safe='')}"
             assert (ask(client, "POST", url, json={}).status_code != 403) is is_trusted, form

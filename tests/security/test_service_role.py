@@ -20,7 +20,7 @@ from app.sql import raw_statement
 from scripts.generated import with_granted_tables
 from tests.migrations.conftest import gatepost
 from tests.migrations.test_doctor import ROLE_SQL, checked, role, settings
-from tests.support import KEYS, ROOT, Server, running_service
+from tests.support import KEYS, ROOT, SECRET, Server, running_service
 
 PASSWORD = "correct horse battery"
 
@@ -133,7 +133,7 @@ def test_script_run_again_takes_back_what_it_once_granted(
 def test_whole_service_works_with_the_role(restricted: tuple[str, str], tmp_path: Path) -> None:
     url, mails = restricted[0], tmp_path / "mails"
     given = {
-        "GATEPOST_SECRET": "0123456789abcdefghijklmnopqrstuvwxyz",
+        "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": "http://127.0.0.1:8000",
         "GATEPOST_DELETE_USER": "true",
         "MAIL_FILE": str(mails),
