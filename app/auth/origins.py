@@ -19,6 +19,8 @@ from ada_url import URL, URLSearchParams
 _HTTP: Final = ("http:", "https:")
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """What browsers drop or take for a slash, and other readers do not."""
+_MAX_HOST: Final = 260
+"""Characters of a name and a port. Entries with several wildcards take long for a longer one."""
 _ENCODED_SLASH: Final = re.compile(r"%(2f|5c)", re.IGNORECASE)
 
 
@@ -49,7 +51,9 @@ class Origins:
         if url.startswith("/"):
             return relative and self._is_own_path(url)
         parsed = _parsed(url)
-        return parsed is not None and any(_matches(parsed, entry) for entry in self._entries)
+        if parsed is None or len(parsed.host) > _MAX_HOST:
+            return False
+        return any(_matches(parsed, entry) for entry in self._entries)
 
     def _is_own_path(self, url: str) -> bool:
         parsed = _parsed(url, self.own)

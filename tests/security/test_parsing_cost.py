@@ -10,7 +10,8 @@ from starlette.requests import Request
 from app.auth import cookies, endpoint, validation
 from app.auth.origins import Origins
 
-ORIGINS: Final = Origins("https://auth.gatepost.test", ["https://*.gatepost.test", "*.test"])
+ENTRIES: Final = ["https://*.gatepost.test", "*.test", "https://*-*-*.gatepost.test"]
+ORIGINS: Final = Origins("https://auth.gatepost.test", ENTRIES)
 
 
 def query(text: str) -> dict[str, Any]:
@@ -26,7 +27,7 @@ READERS: Final[dict[str, tuple[Callable[[str], object], tuple[str, ...]]]] = {
         lambda text: ORIGINS.trusts(f"/{text}", relative=True),
         ("a", "/", "../", "%2e", "?", "#", "\\", "\t"),
     ),
-    "origin": (lambda text: ORIGINS.trusts(f"https://{text}"), ("a", "a.", "@", ":", "[", "%41")),
+    "origin": (lambda text: ORIGINS.trusts(f"https://{text}"), ("a", "a.", "a-", "@", ":", "[", "%41")),
 }
 
 
