@@ -37,9 +37,8 @@ class ClientAddresses:
         client = scope.get("client")
         peer = client[0] if client else None
         if peer and len(peer) <= _LONGEST:
-            address, trusted = self._read(
-                peer.partition("%")[0]
-            )  # without the scope of fe80::1%eth0
+            without_scope = peer.partition("%")[0]  # fe80::1%eth0
+            address, trusted = self._read(without_scope)
         else:
             address, trusted = None, False
         if trusted or (address is None and self._trusts_sockets):

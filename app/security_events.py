@@ -5,6 +5,7 @@ secret, a token or a mail address.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,8 @@ from app.redaction import one_line
 
 _log: Final = logging.getLogger("gatepost.security")
 _encode: Final = msgspec.json.Encoder().encode
+_MAX_AGENT: Final = 200
+"""Characters of a User-Agent in an event."""
 
 
 def security_event(name: str, **fields: Any) -> None:
@@ -26,3 +29,8 @@ def security_event(name: str, **fields: Any) -> None:
         given = {field: value for field, value in fields.items() if value is not None}
         extra = {"event": name, "fields": given}
         _log.info("%s %s", name, one_line(_encode(given).decode()), extra=extra)
+
+
+def agent_of(headers: Mapping[str, str]) -> str | None:
+    """The field ``agent``: the beginning of the User-Agent."""
+    return headers.get("user-agent", "")[:_MAX_AGENT] or None

@@ -21,9 +21,7 @@ from app.main import create_app
 from app.process import exit_on_signals, exit_with
 from app.settings import Settings
 
-_KEEP_ALIVE: Final = (
-    75  # seconds, more than a proxy's (nginx: 60), so that no request meets a close
-)
+_KEEP_ALIVE: Final = 75  # seconds, more than a proxy's (nginx: 60): no request meets a close
 _UNREAD_TIMEOUT: Final = 30  # seconds in which a client must read something of what waits for it
 _SHUTDOWN_TIMEOUT: Final = 10  # seconds for the requests under way
 

@@ -21,7 +21,7 @@ from app.auth.tokens import MailTokens
 from app.client_address import ClientAddresses
 from app.database import Database
 from app.schema import Session, User
-from app.security_events import security_event
+from app.security_events import agent_of, security_event
 from app.settings import AuthSettings
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/auth"
 CREDENTIAL: Final = "credential"
 """The provider of accounts that have a password."""
-_MAX_AGENT: Final = 200
-"""Characters of the user agent in an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class RequestContext:
             user=str(user_id) if user_id else None,
             account=self.services.pseudonyms.of(email.lower()) if isinstance(email, str) else None,
             ip=self.client_ip,
-            agent=self.headers.get("user-agent", "")[:_MAX_AGENT] or None,
+            agent=agent_of(self.headers),
             request=self.request_id,
             **more,
         )

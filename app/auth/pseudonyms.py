@@ -6,6 +6,8 @@ A plain hash of an address can be found by trying addresses; this one is keyed b
 import hmac
 from typing import Final
 
+from app.auth.keys import derived_key
+
 _LENGTH: Final = 16
 """Bytes that are kept."""
 
@@ -14,7 +16,7 @@ class Pseudonyms:
     """Keyed hashes of mail addresses, alike for one address as long as the secret stays."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), b"gatepost pseudonyms", "sha256")
+        self._key = derived_key(secret, "pseudonyms")
 
     def of(self, email: str, *more: str) -> str:
         """32 hexadecimal digits for an address in lower case, and what is tried of it."""

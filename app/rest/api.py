@@ -33,7 +33,7 @@ from app.rest.read import ReadPlan
 from app.rest.request import ApiRequest, RequestHeaders
 from app.rest.write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
 from app.schema import RELATIONS, Relation
-from app.security_events import security_event
+from app.security_events import agent_of, security_event
 from app.settings import ServiceKey, Settings
 
 _PLANS: Final[dict[str, type[Plan]]] = {
@@ -44,13 +44,6 @@ _PLANS: Final[dict[str, type[Plan]]] = {
     "PATCH": UpdatePlan,
     "DELETE": DeletePlan,
 }
-
-
-def rest_routes(
-    database: Database, settings: Settings, relations: Mapping[str, Relation] = RELATIONS
-) -> list[BaseRoute]:
-    """The routes of the API: its root, and one for each table in ``relations``."""
-    return RestAPI(database, settings, relations).routes()
 
 
 class RestAPI:
@@ -92,6 +85,7 @@ class RestAPI:
             self._places.clear()
 
     def routes(self) -> list[BaseRoute]:
+        """The root, and one for each table."""
         tables = [
             RestRoute(f"/{name}", Endpoint(self, partial(self.table, relation)), METHODS, name)
             for name, relation in self._relations.items()
@@ -114,7 +108,7 @@ class RestAPI:
                 outcome="refused",
                 reason=error.code,
                 ip=self._client_addresses.of(request.scope),
-                agent=request.headers.get("user-agent", "")[:200] or None,
+                agent=agent_of(request.headers),
                 request=getattr(request.state, "request_id", None),
                 path=safe_path(request.scope["path"]),
             )

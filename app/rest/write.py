@@ -85,12 +85,13 @@ class WritePlan(Plan):
     def _logged(self, row: Record, request_id: str | None) -> Record:
         security_event(
             "rest_write",
+            outcome="ok",
             key=self._key_name,
             method=self._method,
             table=self.relation.name,
             ids=row["ids"],
             count=row["count"],
-            request_id=request_id,
+            request=request_id,
         )
         return row
 

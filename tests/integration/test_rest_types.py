@@ -16,7 +16,7 @@ from pypika import Table
 from starlette.applications import Starlette
 
 from app.database import Database
-from app.rest.api import rest_routes
+from app.rest.api import RestAPI
 from app.schema import RELATIONS, ForeignKey, Int32, Int64, Json, Relation, Secret
 from app.settings import Settings
 from tests.support import KEYS, environment
@@ -182,7 +182,7 @@ async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     database = Database(settings)
     await database.open()
     relations = RELATIONS | {relation.name: relation for relation in OWN}
-    app = Starlette(routes=rest_routes(database, settings, relations))
+    app = Starlette(routes=RestAPI(database, settings, relations).routes())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://gatepost.test",

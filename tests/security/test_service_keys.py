@@ -243,5 +243,5 @@ async def test_each_write_is_an_event(
     assert [len(e["ids"]) for e in events] == [20, 1, 1, 1, 20]
     assert set(events[0]["ids"]) <= {row["id"] for row in made}
     assert [e["ids"] for e in events[1:4]] == [[first]] * 3
-    assert [e["request_id"] for e in events[1:]] == ["r0", "r1", "r2", "r4"]
+    assert [e["request"] for e in events[1:]] == ["r0", "r1", "r2", "r4"]
     assert "example.com" not in caplog.text

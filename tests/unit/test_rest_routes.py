@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from app.database import Database
-from app.rest.api import rest_routes
+from app.rest.api import RestAPI
 from app.schema import RELATIONS
 from app.settings import Settings
 from tests.support import KEYS, environment
@@ -17,7 +17,7 @@ from tests.support import KEYS, environment
 @pytest.fixture
 def app() -> Starlette:
     settings = Settings.from_environment(environment("postgres://gatepost.test/none"))
-    return Starlette(routes=rest_routes(Database(settings), settings))
+    return Starlette(routes=RestAPI(Database(settings), settings).routes())
 
 
 @pytest.fixture
