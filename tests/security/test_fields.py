@@ -54,6 +54,12 @@ LENGTHS = {
 }
 
 
+# of a token and a stored hash the shape is refused before the length
+WRITTEN_BY_BACKENDS = LENGTHS.keys() - {
+    ("rate_limits", "key"), ("sessions", "token"), ("accounts", "password")
+}  # fmt: skip
+
+
 async def test_every_text_of_the_schema_has_a_length(db: asyncpg.Connection) -> None:
     texts = {
         (relation.name, column.name)
@@ -122,13 +128,11 @@ def signed_up(client: httpx.Client, **more: str) -> tuple[str, httpx.Response]:
 
 
 @on_one_postgres
-@pytest.mark.parametrize("column", [column for column in LENGTHS if column[0] != "rate_limits"])
+@pytest.mark.parametrize("column", sorted(WRITTEN_BY_BACKENDS))
 def test_a_backend_is_refused_what_is_too_long(
     open_service: httpx.Client, column: tuple[str, str]
 ) -> None:
     table, name = column
-    if name in ("token", "email", "account_id", "password"):
-        pytest.skip("their shape is checked by tests of their own")
     email, _ = signed_up(open_service)
     headers = {"apikey": KEYS["all"], "prefer": "return=representation"}
     (user,) = open_service.get(f"/rest/v1/users?email=eq.{email}", headers=headers).json()
@@ -139,7 +143,7 @@ def test_a_backend_is_refused_what_is_too_long(
     }
     good: list[int] = []
     for length in (LENGTHS[column], LENGTHS[column] + 1):
-        text = {name: "x" * length}
+        text = {name: "x" * length if name != "email" else "x@e.co".rjust(length, "x")}
         if table == "users":
             url = f"/rest/v1/users?id=eq.{user['id']}"
             answer = open_service.patch(url, json=text, headers=headers)

@@ -27,7 +27,10 @@ READERS: Final[dict[str, tuple[Callable[[str], object], tuple[str, ...]]]] = {
         lambda text: ORIGINS.trusts(f"/{text}", relative=True),
         ("a", "/", "../", "%2e", "?", "#", "\\", "\t"),
     ),
-    "origin": (lambda text: ORIGINS.trusts(f"https://{text}"), ("a", "a.", "a-", "@", ":", "[", "%41")),
+    "origin": (
+        lambda text: ORIGINS.trusts(f"https://{text}"),
+        ("a", "a.", "a-", "@", ":", "[", "%41"),
+    ),
 }
 
 
