@@ -302,15 +302,20 @@ def _one_row(page: Any, terms: Sequence[Term], output: Output, more: Sequence[Te
         body = Expression("json_strip_nulls({})", body)
     selected: list[Term] = [Expression("count(*)", alias="count")]
     if output.body:
-        selected.append(_bounded(body))
+        # without a column the aggregate would be of the inner query, and rows of {} are short
+        selected.append(_bounded(body) if terms else Expression("{}::text", body, alias="body"))
     return Query.from_(rows).select(*selected, *more)
 
 
 def _bounded(body: Term) -> Term:
-    """The JSON as text. One that is too long is an error in the server, which undoes a write."""
+    """The JSON as text. One that is too long is an error in the server, which undoes a write.
+
+    OFFSET keeps the inner query apart: without it the text is made twice, a fifth of a page's time.
+    """
     return Expression(
-        f"CASE WHEN octet_length({{0}}::text) <= {MAX_RESPONSE} THEN {{0}}::text"
-        f" ELSE current_setting('{RESPONSE_TOO_LONG}') END",
+        f"(SELECT CASE WHEN octet_length(body) <= {MAX_RESPONSE} THEN body"  # noqa: S608
+        f" ELSE current_setting('{RESPONSE_TOO_LONG}') END"
+        " FROM (SELECT {}::text AS body OFFSET 0) AS bounded)",
         body,
         alias="body",
     )
