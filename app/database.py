@@ -10,9 +10,10 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from functools import cache
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import asyncpg
 from prometheus_client import Histogram
@@ -69,12 +70,30 @@ def _observer(name: str) -> Callable[[float], None]:
     return _seconds.labels(name).observe
 
 
+class Gate(Protocol):
+    """What lets some callers use no more than their part of the pool."""
+
+    async def enter(self) -> None:
+        """Wait for a place."""
+
+    def leave(self) -> None:
+        """Give it back."""
+
+
 class Database:
     """A pool of connections to one database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Any = None
+        self._whole = self
+        self._gate: Gate | None = None
+
+    def behind(self, gate: Gate) -> Self:
+        """The same pool, for statements that pass ``gate`` before they get a connection."""
+        database = copy(self)
+        database._gate = gate
+        return database
 
     async def open(self) -> None:
         """Make the pool. It connects on first use, so a service can start before its database."""
@@ -170,7 +189,7 @@ class Database:
                     return await self._attempt(work)
                 except _DRIVER_ERRORS as error:
                     if getattr(error, "sqlstate", None) in _FAILOVER_SQLSTATES:
-                        await self._pool.expire_connections()
+                        await self._whole._pool.expire_connections()
                     pause = _pause_before_retry(error, attempt)
                     if pause is None:
                         raise _statement_error(
@@ -182,28 +201,44 @@ class Database:
             _observer(name)(perf_counter() - started)
 
     async def _attempt(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
-        pool = self._pool
+        pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
-        connection = await self._acquire(pool)
+        connection = await self._acquire(pool, gate)
         try:
-            return await work(connection)
+            result = await work(connection)
+            if gate is not None:  # the next one need not wait for the release, which is quick now
+                gate.leave()
+                gate = None
+            return result
         finally:
             # what was committed stays so, whatever becomes of the connection; one that does not
             # confirm a cancellation or its end in time is terminated by the pool
             with suppress(*_DRIVER_ERRORS):
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+            if gate is not None:
+                gate.leave()
 
-    async def _acquire(self, pool: Any) -> Any:
+    async def _acquire(self, pool: Any, gate: Gate | None) -> Any:
+        entered = False
         try:
             with Deadline(self._settings.acquire_timeout):
+                if gate is not None:
+                    await gate.enter()
+                    entered = True
                 return await pool.acquire()
-        except TimeoutError:
-            if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
-                raise PoolExhaustedError("every connection is in use") from None
-            raise DatabaseUnavailableError("the database did not answer") from None
-        except (*_DRIVER_ERRORS, ValueError) as error:
-            raise _connect_error(error) from None
+        except BaseException as error:
+            if entered and gate is not None:
+                gate.leave()
+            if not isinstance(error, (*_DRIVER_ERRORS, ValueError)):
+                raise
+            if not isinstance(error, TimeoutError):
+                raise _connect_error(error) from None
+        if gate is not None and not entered:
+            raise PoolExhaustedError("every connection that the key may use is in use")
+        if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
+            raise PoolExhaustedError("every connection is in use")
+        raise DatabaseUnavailableError("the database did not answer")
 
 
 class Transaction:

@@ -25,7 +25,7 @@ from app.redaction import safe_path
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
 from app.rest.keys import ServiceKeys, require
-from app.rest.places import Places, for_api, for_key
+from app.rest.places import Place, Places, for_api, for_key
 from app.rest.plan import PREFIX, Limits, Plan
 from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
 from app.rest.query_tree import Value
@@ -133,21 +133,18 @@ class RestAPI:
         plan, values = self._plan(relation, request)
         body = await request.body() if plan.reads_body else b""
         state = request.scope["state"]
-        places = self._places_of(state["service_key"])
-        await places.take(request)
-        try:
-            return await plan.execute(self._database, values, body, state.get("request_id"))
-        finally:
-            places.give_back()
+        database = self._database_for(request)
+        return await plan.execute(database, values, body, state.get("request_id"))
 
-    def _places_of(self, key: ServiceKey) -> Places:
+    def _database_for(self, request: Request) -> Database:
+        """The database by the part of the pool that the request's key has."""
+        key: ServiceKey = request.scope["state"]["service_key"]
         places = self._places.get(key.sha256)
         if places is None:
-            settings = self._settings
-            size = for_key(settings.pool_size, len(self._keys))
-            places = Places(self._api_places, size, settings.acquire_timeout)
-            self._places[key.sha256] = places
-        return places
+            only = len(self._keys) == 1
+            own = None if only else Semaphore(for_key(self._settings.pool_size))
+            places = self._places[key.sha256] = Places(self._api_places, own)
+        return self._database.behind(Place(places, request))
 
     def _plan(self, relation: Relation, request: Request) -> tuple[Plan, list[Value]]:
         """The plan for a request, and the values of its query string."""
@@ -175,14 +172,8 @@ class RestAPI:
             raise unknown_method(request.method)
         accept = ", ".join(request.headers.getlist("accept"))
         response_format = media.negotiate(accept, root=True)
-        key: ServiceKey = request.state.service_key
-        require(key, "read", "pg_catalog")
-        places = self._places_of(key)
-        await places.take(request)
-        try:
-            body = await openapi.describe(self._database, self._relations)
-        finally:
-            places.give_back()
+        require(request.state.service_key, "read", "pg_catalog")
+        body = await openapi.describe(self._database_for(request), self._relations)
         return Response(body, headers={"content-type": response_format.content_type})
 
 

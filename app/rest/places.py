@@ -10,9 +10,6 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from app.deadline import Deadline
-from app.errors import PoolExhaustedError
-
 _PATIENCE: Final = 0.1
 """Seconds that a request waits before its client may have given it up."""
 
@@ -22,50 +19,51 @@ def for_api(pool_size: int) -> int:
     return max(1, pool_size - max(1, pool_size // 5))
 
 
-def for_key(pool_size: int, keys: int) -> int:
-    """Half of the pool; for the only key what the API has."""
-    return for_api(pool_size) if keys == 1 else max(1, pool_size // 2)
+def for_key(pool_size: int) -> int:
+    """Half of the pool, where there are several keys."""
+    return max(1, pool_size // 2)
 
 
 class Places:
     """The places of a key, each of which is one of the API's as well."""
 
-    def __init__(self, api: Semaphore, size: int, timeout: float) -> None:
-        """``timeout`` is how long a request waits, in seconds."""
-        self._api = api
-        self._own = Semaphore(size)
-        self._timeout = timeout
+    def __init__(self, api: Semaphore, own: Semaphore | None) -> None:
+        """``own`` is None for the only key."""
+        self.api = api
+        self.own = own
 
-    async def take(self, request: Request) -> None:
-        """Take a place; ``give_back`` gives it back.
 
-        Raises PoolExhaustedError when none gets free in time, ClientDisconnect when the client did
-        not wait for it.
-        """
-        waits = self._own.locked() or self._api.locked()
-        if not waits:  # neither of them suspends then
-            await self._own.acquire()
-            await self._api.acquire()
-            return
-        started = perf_counter()
+class Place:
+    """What the statements of a request pass (``Database.behind``)."""
+
+    def __init__(self, places: Places, request: Request) -> None:
+        self._places = places
+        self._request = request
+
+    async def enter(self) -> None:
+        """Take a place. Raises ClientDisconnect when the client did not wait for it."""
+        own, api = self._places.own, self._places.api
+        waits = api.locked() or (own is not None and own.locked())
+        started = perf_counter() if waits else 0
+        if own is not None:
+            await own.acquire()
         try:
-            with Deadline(self._timeout):
-                await self._own.acquire()
-                try:
-                    await self._api.acquire()
-                except BaseException:
-                    self._own.release()
-                    raise
-        except TimeoutError:
-            raise PoolExhaustedError("every connection that the key may use is in use") from None
+            await api.acquire()
+        except BaseException:
+            if own is not None:
+                own.release()
+            raise
         try:
             # to ask costs as much as a quick statement: not of those who waited for one alone
-            if perf_counter() - started > _PATIENCE and await request.is_disconnected():
+            waited = perf_counter() - started if waits else 0
+            if waited > _PATIENCE and await self._request.is_disconnected():
                 raise ClientDisconnect
         except BaseException:
-            self.give_back()
+            self.leave()
             raise
 
-    def give_back(self) -> None:
-        self._api.release()
-        self._own.release()
+    def leave(self) -> None:
+        """Give it back."""
+        self._places.api.release()
+        if self._places.own is not None:
+            self._places.own.release()
