@@ -73,7 +73,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = [*message.get("headers", ()), *more_headers]
                 headers.append((b"x-request-id", request_id.encode()))
-                if not any(name == b"cache-control" for name, _ in headers):
+                if b"cache-control" not in [name for name, _ in headers]:
                     headers.append(_NO_STORE)
                 message["headers"] = headers
             await send(message)

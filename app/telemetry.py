@@ -6,11 +6,12 @@ records of all are made in one go.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
-from prometheus_client import Counter, Histogram
+import prometheus_client
 
 from app.redaction import safe_path
 
@@ -19,8 +20,10 @@ _APIS: Final = (("/api/auth/", "auth"), ("/rest/", "rest"))
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _MAX_WAITING: Final = 500
 
-_requests = Counter("gatepost_requests_total", "Requests answered", ["api", "method", "status"])
-_seconds = Histogram(
+_requests = prometheus_client.Counter(
+    "gatepost_requests_total", "Requests answered", ["api", "method", "status"]
+)
+_seconds = prometheus_client.Histogram(
     "gatepost_request_seconds",
     "Time from the head of the request to the end of the response",
     ["api"],
@@ -28,9 +31,8 @@ _seconds = Histogram(
 )
 
 
-@cache
-def _counter(api: str, method: str, status: int) -> Callable[[], None]:
-    return _requests.labels(api, method, str(status or "none")).inc
+def _count(api: str, method: str, status: int, number: int) -> None:
+    _requests.labels(api, method, str(status or "none")).inc(number)
 
 
 @cache
@@ -66,23 +68,25 @@ class Telemetry:
     def flush(self) -> None:
         """Count and log the requests that wait."""
         waiting, self._waiting = self._waiting, []
+        paths = {request.path for request in waiting}
+        apis = {path: _api(path) for path in paths}
+        kinds = Counter((apis[r.path], r.method, r.status) for r in waiting)
+        for (api, method, status), number in kinds.items():
+            _count(api, method if method in _METHODS else "other", status, number)
         for request in waiting:
-            _count(request)
+            _observer(apis[request.path])(request.seconds)
         if _access.isEnabledFor(logging.INFO):
+            safe_paths = {path: safe_path(path) for path in paths}
             for request in waiting:
-                _access.handle(_log_record(request))
+                _access.handle(_log_record(request, safe_paths[request.path]))
 
 
-def _count(request: FinishedRequest) -> None:
-    api = next((api for prefix, api in _APIS if request.path.startswith(prefix)), "other")
-    method = request.method if request.method in _METHODS else "other"
-    _counter(api, method, request.status)()
-    _observer(api)(request.seconds)
+def _api(path: str) -> str:
+    return next((api for prefix, api in _APIS if path.startswith(prefix)), "other")
 
 
-def _log_record(request: FinishedRequest) -> logging.LogRecord:
-    """No header is in it but the id, and no token that a path holds."""
-    path = safe_path(request.path)
+def _log_record(request: FinishedRequest, path: str) -> logging.LogRecord:
+    """No header is in it but the id; ``path`` is the request's without what may be a token."""
     fields = {
         "request": request.request_id,
         "method": request.method,
