@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             try:
                 async with (
                     purge_in_background(database, settings.purge_every),
-                    rest.following_its_keys(),
+                    rest.running(),
                 ):
                     yield
             finally:

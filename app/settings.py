@@ -285,6 +285,10 @@ class Settings:
         doc="The way to the database without a pooler, for migrations; when it differs by more "
             "than the role, the service keeps no prepared statements, which PgBouncer before 1.21 "
             "cannot handle.")
+    replica_url: str | None = setting(
+        "GATEPOST_REPLICA_URL", POSTGRES_URL, default=None, secret=True,
+        doc="Replicas, for the reads of the REST API that "
+            "[may be late](API.md#reads-from-a-replica).")
     service_keys: tuple[ServiceKey, ...] = setting(
         "GATEPOST_SERVICE_KEYS", _service_keys, default=(),
         doc="The keys of the REST API and what each is allowed.")

@@ -10,7 +10,7 @@ from asyncio import Semaphore
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,6 +36,9 @@ from app.schema import RELATIONS, Relation
 from app.security_events import agent_of, security_event
 from app.settings import ServiceKey, Settings
 
+if TYPE_CHECKING:
+    from app.rest.replica import Replica
+
 _PLANS: Final[dict[str, type[Plan]]] = {
     "GET": ReadPlan,
     "HEAD": ReadPlan,
@@ -60,13 +63,27 @@ class RestAPI:
         self._limits = Limits(settings.max_rows, timeout)
         self._api_places = Semaphore(for_api(settings.pool_size))
         self._places: dict[str, Places] = {}
+        self._replica = _replica(settings)
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings)
         self._client_addresses = ClientAddresses(settings.trusted_proxies)
         self._secrets = frozenset(column.name for column in columns if column.secret)
 
     @asynccontextmanager
-    async def following_its_keys(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the pool of the replicas open, if there are any, and follow the file of keys."""
+        replica = None if self._replica is None else self._replica.database
+        if replica is not None:
+            await replica.open()
+        try:
+            async with self._following_its_keys():
+                yield
+        finally:
+            if replica is not None:
+                await replica.close()
+
+    @asynccontextmanager
+    async def _following_its_keys(self) -> AsyncIterator[None]:
         """Read the file of keys again at each SIGHUP while the block lasts, if there is one."""
         loop, following = asyncio.get_running_loop(), False
         if self._settings.service_keys_file is not None:
@@ -133,8 +150,10 @@ class RestAPI:
         plan, values = self._plan(relation, request)
         body = await request.body() if plan.reads_body else b""
         state = request.scope["state"]
-        database = self._database_for(request)
-        return await plan.execute(database, values, body, state.get("request_id"))
+        database, request_id = self._database_for(request), state.get("request_id")
+        if self._replica is None:
+            return await plan.execute(database, values, body, request_id)
+        return await self._replica.execute(plan, request, database, values, body, request_id)
 
     def _database_for(self, request: Request) -> Database:
         """The database by the part of the pool that the request's key has."""
@@ -175,6 +194,14 @@ class RestAPI:
         require(request.state.service_key, "read", "pg_catalog")
         body = await openapi.describe(self._database_for(request), self._relations)
         return Response(body, headers={"content-type": response_format.content_type})
+
+
+def _replica(settings: Settings) -> "Replica | None":
+    if settings.replica_url is None:
+        return None
+    from app.rest.replica import Replica  # what is off is not imported
+
+    return Replica(settings.replica_url, settings)
 
 
 class Endpoint:

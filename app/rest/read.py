@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
-from app.database import Database
 from app.rest import media, queries
 from app.rest.binding import BoundStatement, Output
 from app.rest.errors import unsatisfiable_range
@@ -17,9 +16,20 @@ from app.rest.plan import Limits, Plan, content_range, only_row
 from app.rest.query_tree import ParsedQuery, Value, ValueIndex
 from app.rest.request import ApiRequest
 from app.schema import Relation
-from app.sql import Record
+from app.sql import Record, Statement
+
+Row = TypeVar("Row")
 
 _RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
+
+
+class Reads(Protocol):
+    """What answers a read: a Database, or a replica with the primary behind it."""
+
+    async def fetchrow(
+        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
+    ) -> Row | None:
+        """The first row of a statement."""
 
 
 class ReadPlan(Plan):
@@ -45,7 +55,7 @@ class ReadPlan(Plan):
             self._counted_page = self._read(total=True)
 
     async def execute(
-        self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
+        self, database: Reads, values: Sequence[Value], body: bytes, request_id: str | None
     ) -> Response:
         if self._range is not None:
             values = self._range.narrow(values)
@@ -58,7 +68,7 @@ class ReadPlan(Plan):
         return self._response(row, page.labels, _number(values, self._offset) or 0, total)
 
     async def _fetch(
-        self, database: Database, statement: BoundStatement, values: Sequence[Value]
+        self, database: Reads, statement: BoundStatement, values: Sequence[Value]
     ) -> Record:
         arguments = statement.arguments(values, self.limits.max_rows)
         timeout = self.limits.query_timeout

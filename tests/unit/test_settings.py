@@ -47,6 +47,7 @@ def test_unset_settings_have_their_defaults() -> None:
 GOOD = [
     *setting_samples(Settings),
     ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
+    ("GATEPOST_REPLICA_URL", "postgresql://copy/db", "replica_url", None),
     ("HOST", "::1", "host", "::1"),
     ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1,unix", "trusted_proxies",
      (ip_network("10.0.0.0/8"), ip_network("::1"), "unix")),
@@ -124,7 +125,7 @@ def test_missing_database_url_is_refused(environment: dict[str, str]) -> None:
         Settings.from_environment(environment)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL", "GATEPOST_REPLICA_URL"])
 @pytest.mark.parametrize(
     "url",
     [
@@ -206,6 +207,7 @@ def test_two_keys_with_one_name_are_refused() -> None:
 def test_repr_holds_no_secret() -> None:
     settings = read(
         DATABASE_DIRECT_URL="postgres://u:hunter3@h/db",
+        GATEPOST_REPLICA_URL="postgres://u:hunter4@h/db",
         GATEPOST_SERVICE_KEYS=f"shop:{DIGEST}:read",
     )
     for text in (repr(settings), str(settings), repr(settings.service_keys)):
