@@ -28,6 +28,7 @@ from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
 from app.logs import logging_in_batches
 from app.middleware import RequestMiddleware
+from app.pages import root
 from app.purge import purge_in_background
 from app.redaction import redact_server_logs
 from app.responses import API_HEADERS, NO_STORE, error_response, security_headers
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             *(auth_routes() if auth else ()),
             *rest.routes(),
+            Route("/", root),
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/metrics", metrics),

@@ -18,6 +18,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from app import pages
 from app.auth import cookies, sessions, validation
 from app.auth.context import PREFIX, RequestContext, Services
 from app.auth.errors import error_response
@@ -79,6 +80,8 @@ class Endpoint:
             if self.event is not None:
                 outcome = "refused" if context.refusal else "ok"
                 context.log_event(context.event or self.event, outcome, reason=context.refusal)
+        if self.redirects_to_callback and pages.wants_page(request):
+            result = _page(result)
         response = _response(context, result)
         services.cors.add_headers(request.headers, response)
         await response(scope, receive, send)
@@ -214,6 +217,15 @@ def _path(request: Request) -> str:
     """The path below the prefix, still percent-encoded."""
     path: str = request.scope["path"]
     return path.removeprefix(PREFIX)
+
+
+def _page(result: Any) -> Response:
+    """What a person sees of a result that leads nowhere; API clients get the JSON of it."""
+    if not isinstance(result, Response):
+        return pages.done()
+    if result.status_code not in (400, 401, 403, 404):
+        return result
+    return pages.failed(msgspec.json.decode(result.body).get("code"), result.status_code)
 
 
 def _response(context: RequestContext, result: Any) -> Response:
