@@ -77,7 +77,7 @@ docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and the settings in docs/OPERATIONS
 $(ENVIRONMENT): pyproject.toml constraints.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
-	@echo "Installing the dependencies into .venv"
+	@echo "Installing the dependencies into .venv: about a minute"
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
 	@$(if $(CI),.venv/bin/python -m pip install -q --disable-pip-version-check \
 		--require-hashes -r requirements/dev.txt)

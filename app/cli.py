@@ -75,6 +75,8 @@ def dev_command() -> None:
     settings = Settings.from_environment(os.environ | {"DATABASE_URL": url})
     with listening_socket(settings) as listener, _development_database() as data:
         settings = Settings.from_environment(os.environ)
+        if data is not None:
+            _say("Applying the migrations")
         asyncio.run(runner.migrate(settings.database_direct_url))
         if data is not None:
             settings = asyncio.run(_with_service_role(settings))
@@ -203,9 +205,17 @@ def _development_database() -> Iterator[Path | None]:
         return
     from app.devserver.postgres import EmbeddedPostgres
 
-    with EmbeddedPostgres(STATE / "postgres") as server:
+    home = STATE / "postgres"
+    first = "" if home.exists() else ": the first time it makes the data, which takes a moment"
+    _say(f"Starting PostgreSQL in {os.path.relpath(home)}{first}")
+    with EmbeddedPostgres(home) as server:
         os.environ["DATABASE_URL"] = os.environ["DATABASE_DIRECT_URL"] = server.url()
         yield server.data
+
+
+def _say(text: str) -> None:
+    """Say what a start is at: on standard error, for the output is what a command gives."""
+    print(text, file=sys.stderr, flush=True)
 
 
 async def _with_service_role(settings: Settings) -> Settings:
@@ -225,6 +235,7 @@ def _set_auth_defaults() -> None:
         host = os.environ.get("HOST") or Settings.host
         port = os.environ.get("PORT") or Settings.port
         os.environ["GATEPOST_BASE_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    os.environ.setdefault("GATEPOST_RATE_LIMIT", "off")
     if not os.environ.get("MAIL_URL") and not os.environ.get("MAIL_FILE"):
         os.environ["MAIL_FILE"] = str(STATE / "mail.jsonl")
         os.environ.setdefault("MAIL_PRINT", "true")

@@ -130,6 +130,25 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 class TestDev:
+    def test_start_says_what_it_is_at(self, project: Path) -> None:
+        with dev(project) as running:
+            said = running.errors.read_text().splitlines()[:2]
+        first = "the first time it makes the data, which takes a moment"
+        assert said == [
+            f"Starting PostgreSQL in .gatepost/postgres: {first}",
+            "Applying the migrations",
+        ]
+
+    def test_no_rate_limit_is_in_the_way(self, project: Path) -> None:
+        wrong = {"email": "ann@example.com", "password": "a wrong one"}
+        with dev(project) as running, httpx.Client(timeout=30) as http:
+            path = f"{running.url}/api/auth/sign-in/email"
+            assert {http.post(path, json=wrong).status_code for _ in range(5)} == {401}
+        asked = {"GATEPOST_RATE_LIMIT": "database"}
+        with dev(project, **asked) as running, httpx.Client(timeout=30) as http:
+            path = f"{running.url}/api/auth/sign-in/email"
+            assert {http.post(path, json=wrong).status_code for _ in range(5)} == {401, 429}
+
     def test_printed_command_works(self, project: Path) -> None:
         with dev(project) as running:
             assert running.line("Gatepost") == running.url
