@@ -12,9 +12,9 @@ position: Final = raw_statement(
 has_replayed: Final = raw_statement(
     "replication.has_replayed",
     """
-    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() >= $1::text::pg_lsn
-                ELSE pg_current_wal_insert_lsn() >= $1::text::pg_lsn END AS replayed
+    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() >= $1::pg_lsn
+                ELSE pg_current_wal_insert_lsn() >= $1::pg_lsn END AS replayed
     """,
-    [("position", "text")],
+    [("position", "pg_lsn")],
 )
 """Whether this server shows what was written up to a position."""
