@@ -17,7 +17,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "interval": timedelta(hours=1),
     "jsonb": "{}",
     "numeric": Decimal(1),
-    "pg_lsn": "0/0",
+    "pg_lsn": 0,
     "text": "",
     "tid": (0, 1),  # page and row
     "timestamptz": datetime(2026, 1, 1, tzinfo=UTC),

@@ -29,7 +29,7 @@ Row = TypeVar("Row")
 
 READ: Final = "gatepost-read"
 POSITION: Final = "gatepost-wal-position"
-_POSITION: Final = re.compile(r"[0-9A-F]{1,8}/[0-9A-F]{1,8}", re.ASCII)
+_POSITION: Final = re.compile(r"([0-9A-F]{1,8})/([0-9A-F]{1,8})", re.ASCII)
 _PATIENCE: Final = 1.0
 """Seconds that a request waits for a connection to a replica before the primary answers it."""
 _PAUSE: Final = 5.0
@@ -88,7 +88,7 @@ class Replica:
 class _Reader:
     """What a plan reads from: a replica, and from the first failure on the primary."""
 
-    def __init__(self, replica: Replica, primary: Database, position: str | None) -> None:
+    def __init__(self, replica: Replica, primary: Database, position: int | None) -> None:
         self._replica = replica
         self._primary = primary
         self._position = position
@@ -118,17 +118,21 @@ class _Reader:
         async def read(transaction: Transaction) -> Row | None:
             row = await transaction.fetchrow(replication.has_replayed, position)
             if row is None or not row["replayed"]:
-                raise LateError(position)
+                raise LateError(f"{position:x} is not there yet")
             return await transaction.fetchrow(statement, *arguments)
 
         return await database.transaction(statement.name, read, timeout=timeout)
 
 
-def _position(request: Request, wanted: str) -> str | None:
+def _position(request: Request, wanted: str) -> int | None:
+    """What the answer must show, as the driver has it: bytes of WAL since the cluster began."""
     if wanted != "replica":
         raise RestError(400, "PGRST122", f"Invalid Gatepost-Read: {wanted:.100}", None, "replica")
-    position = request.headers.get(POSITION)
-    if position is not None and not _POSITION.fullmatch(position):
-        message = f"Invalid Gatepost-WAL-Position: {position:.100}"
+    text = request.headers.get(POSITION)
+    if text is None:
+        return None
+    match = _POSITION.fullmatch(text)
+    if match is None:
+        message = f"Invalid Gatepost-WAL-Position: {text:.100}"
         raise RestError(400, "PGRST122", message, None, "The one that a write was answered with.")
-    return position
+    return int(match[1], 16) << 32 | int(match[2], 16)
