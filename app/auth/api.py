@@ -80,7 +80,11 @@ class AuthRouter(Router):
 
 
 def auth_services(
-    database: Database, settings: AuthSettings, client_addresses: ClientAddresses
+    database: Database,
+    settings: AuthSettings,
+    client_addresses: ClientAddresses,
+    *,
+    sharded: bool = False,
 ) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
@@ -91,7 +95,7 @@ def auth_services(
     return Services(
         settings=settings,
         database=database,
-        session_loader=SessionLoader(database),
+        session_loader=SessionLoader(database, sharded=sharded),
         client_addresses=client_addresses,
         rate_limiter=rate_limiter,
         account_limit=AccountLimit(rate_limiter, database, pseudonyms),
