@@ -82,7 +82,7 @@ async def purge_now(settings: Settings) -> Mapping[str, int]:
     try:
         deleted = await purge(database, settings.purge_every, forced=True, citus=settings.citus)
     except DatabaseError as error:
-        reason = without_password(str(error), url)
+        reason = " ".join(without_password(str(error), url).split())
         if isinstance(error, StatementError) and error.is_undefined_table:
             reason += ": run 'gatepost migrate'"
         raise DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}") from None

@@ -24,10 +24,10 @@ Lookup = tuple[str, asyncio.Future[UserSession | None]]
 class SessionLoader:
     """Loads sessions with their users. Raises what Database.fetch raises."""
 
-    def __init__(self, database: Database, *, sharded: bool = False) -> None:
+    _statement = sessions.find
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._sharded = sharded
-        self._statement = sessions.find_on_shards if sharded else sessions.find
         self._pending: list[Lookup] = []
         self._newest: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -65,8 +65,8 @@ class SessionLoader:
         finally:
             timer.cancel()
             self._start_next(this)  # first, so that the next query is sent before these go on
-        if failure is not None and self._sharded and len(batch) > 1:
-            await asyncio.gather(*(self._load_alone(*lookup) for lookup in batch))
+        if failure is not None:
+            await self._ask_again(batch)
         for token, found in batch:
             if found.done():  # its request was cancelled
                 continue
@@ -75,17 +75,8 @@ class SessionLoader:
             else:
                 found.set_exception(failure)
 
-    async def _load_alone(self, token: str, found: asyncio.Future[UserSession | None]) -> None:
-        """Ask again for one token of a query that failed, perhaps for another one's shard."""
-        try:
-            rows = await self._database.fetch(self._statement, [token])
-        except DatabaseError:
-            return
-        except asyncio.CancelledError:
-            found.cancel()
-            raise
-        if not found.done():
-            found.set_result(rows[0] if rows else None)
+    async def _ask_again(self, batch: list[Lookup]) -> None:
+        """What is left to do for a batch whose query failed: on one server nothing."""
 
     def _take_batch(self) -> list[Lookup]:
         # Three quarters of those who wait. All of them would soon come in lockstep, and service
@@ -99,3 +90,24 @@ class SessionLoader:
             self._newest = None
             if self._pending:
                 self._start_query()
+
+
+class ShardLoader(SessionLoader):
+    """The same on a Citus cluster, where one worker away fails the query of every token."""
+
+    _statement = sessions.find_on_shards
+
+    async def _ask_again(self, batch: list[Lookup]) -> None:
+        if len(batch) > 1:
+            await asyncio.gather(*(self._load_alone(*lookup) for lookup in batch))
+
+    async def _load_alone(self, token: str, found: asyncio.Future[UserSession | None]) -> None:
+        try:
+            rows = await self._database.fetch(self._statement, [token])
+        except DatabaseError:
+            return
+        except asyncio.CancelledError:
+            found.cancel()
+            raise
+        if not found.done():
+            found.set_result(rows[0] if rows else None)

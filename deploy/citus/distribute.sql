@@ -29,7 +29,8 @@ DECLARE
         SELECT relname FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
           AND relname <> 'schema_migrations'
-          AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition)
+          -- a table that refers to a reference table is known to Citus, but not spread
+          AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition WHERE repmodel = 't' OR partmethod = 'h')
         ORDER BY keys ? relname, oid);
     -- Citus keeps comments and storage parameters only of a table without foreign keys.
     removals constant text[] := ARRAY(
