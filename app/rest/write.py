@@ -182,7 +182,9 @@ class InsertPlan(BodyPlan):
                 "0A000",
                 f"{self.relation.name} is spread over several servers by {key}",
                 "A conflict by other columns cannot be seen across them",
-                f"Use on_conflict={key}, or PATCH.",
+                f"Use on_conflict={key}, or PATCH."
+                if (key,) in self.relation.keys
+                else "Use PATCH.",
             )
 
     async def execute(
