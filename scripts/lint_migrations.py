@@ -206,7 +206,7 @@ def for_shards(part: Part, statements: list[tuple[int, Any]]) -> Iterator[Findin
 
 
 def only_column(commands: Any) -> bool:
-    """Whether Citus writes the change anew itself: a column that has no check or key, or its end."""
+    """Whether Citus writes the change anew: of a column that has no check or key, or its end."""
     return bool(commands) and all(
         command.subtype == Alter.AT_DropColumn
         or (
