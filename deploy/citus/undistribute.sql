@@ -55,3 +55,13 @@ END
 $$;
 
 COMMIT;
+
+DO $$
+DECLARE
+    setting text;
+BEGIN
+    FOREACH setting IN ARRAY ARRAY['citus.allow_unsafe_constraints', 'citus.enable_unsafe_triggers'] LOOP
+        EXECUTE format('ALTER DATABASE %I RESET %s', current_database(), setting);
+    END LOOP;
+END
+$$;
