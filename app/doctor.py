@@ -54,6 +54,9 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
             await check("time zone", time_zone(service, direct_url))
             await check("clock", clock_skew(service, clock))
             await check("privileges", privileges(service))
+            has_citus = await service.fetchval(statements.has_citus)
+            if has_citus or settings.citus:
+                await check("citus", citus(settings, service, has_citus=has_citus))
         await check("migrations", migrations(direct_url))
         await check("schema", schema(direct_url))
         await check("indexes", indexes(direct_url))
@@ -123,6 +126,28 @@ async def privileges(service: Connection) -> Outcome:
     if excess:
         return "warn", f"{role} {', '.join(excess)}: see db/service_role.sql"
     return "ok", f"{role} reads and writes rows, nothing more"
+
+
+async def citus(settings: Settings, service: Connection, *, has_citus: bool) -> Outcome:
+    """The service knows about the cluster, the tables are spread over it, and all of it answers."""
+    from app import citus
+
+    if not has_citus:
+        return "fail", "GATEPOST_CITUS is set, but the extension is not in the database"
+    rows = await service.fetch(citus.layout, [table.name for table in TABLES])
+    found = {row["name"]: row["key"] for row in rows}
+    if not settings.citus:
+        if any(key is not None for key in found.values()):
+            return "fail", "tables are spread over the cluster: set GATEPOST_CITUS=true"
+        return "ok", "the extension is there, and every table is on this server"
+    if faults := citus.layout_faults(found):
+        return "fail", f"{', '.join(faults)}: run deploy/citus/distribute.sql"
+    if nodes := await service.fetchcol(citus.away):
+        return "fail", f"these workers do not answer: {', '.join(nodes)}"
+    return (
+        "ok",
+        "the tables are spread over the cluster, and every worker answers",
+    )
 
 
 async def migrations(direct_url: str) -> Outcome:

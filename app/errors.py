@@ -19,6 +19,7 @@
     │   ├── MigrationFilesError          the files are not what db/migrations.lock vouches for
     │   └── MigrationLockedError         a lock was not to be had in time; nothing was changed
     ├── PurgeRunningError                another purge holds the lease
+    ├── PurgeBlockedError                the purge cannot do its work on a table
     └── EmbeddedPostgresError            the development server could not be started or stopped
 
 ``exit_code`` is what the command line ends with.
@@ -178,6 +179,10 @@ class PurgeRunningError(GatepostError):
     """Another purge is running, or took over after this one was stopped for long."""
 
     exit_code = 4
+
+
+class PurgeBlockedError(GatepostError):
+    """The purge cannot do its work on a table: it has rows that are not where it looks."""
 
 
 class EmbeddedPostgresError(GatepostError):

@@ -20,15 +20,18 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when the database has every migration that this code knows; else 503 and the reason."""
-    database: Database = request.app.state.database
-    reason = await _unready_reason(database)
+    """200 when the database has every migration that this code knows; else 503 and the reason.
+
+    On a Citus cluster every worker has to answer, too.
+    """
+    state = request.app.state
+    reason = await _unready_reason(state.database, citus=state.citus)
     if reason is None:
         return PlainTextResponse("ok")
     return PlainTextResponse(reason, 503, RETRY_AFTER)
 
 
-async def _unready_reason(database: Database) -> str | None:
+async def _unready_reason(database: Database, *, citus: bool) -> str | None:
     try:
         rows = await database.fetch(migrations.applied)
     except StatementError as error:
@@ -40,4 +43,15 @@ async def _unready_reason(database: Database) -> str | None:
     except DatabaseError:
         return "the database cannot be reached"
     pending = sorted(_VERSIONS - {row["version"] for row in rows})
-    return f"migrations are pending: {', '.join(pending)}" if pending else None
+    if pending:
+        return f"migrations are pending: {', '.join(pending)}"
+    return await _cluster_reason(database) if citus else None
+
+
+async def _cluster_reason(database: Database) -> str | None:
+    from app.citus import unready_reason
+
+    try:
+        return await unready_reason(database)
+    except DatabaseError:
+        return "the cluster's workers cannot be asked"

@@ -46,7 +46,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     telemetry = Telemetry()
     rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
-    auth = auth_services(database, settings.auth, client_addresses) if settings.auth else None
+    auth = (
+        auth_services(database, settings.auth, client_addresses, sharded=settings.citus)
+        if settings.auth
+        else None
+    )
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
     headers = security_headers(https=https)
     redact_server_logs()
@@ -57,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await database.open()
             try:
                 async with (
-                    purge_in_background(database, settings.purge_every),
+                    purge_in_background(database, settings.purge_every, citus=settings.citus),
                     rest.running(),
                 ):
                     yield
@@ -98,6 +102,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.database = database
+    app.state.citus = settings.citus
     app.state.telemetry = telemetry
     app.state.auth = auth
     app.state.headers = headers | NO_STORE

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -18,7 +18,13 @@ from typing import Any, Final
 from prometheus_client import Counter, Gauge
 
 from app.database import Database
-from app.errors import DatabaseError, DatabaseUnavailableError, PurgeRunningError, StatementError
+from app.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    PurgeBlockedError,
+    PurgeRunningError,
+    StatementError,
+)
 from app.redaction import redacted_url, without_password
 from app.settings import Settings
 from app.sql import Record, Statement
@@ -43,6 +49,12 @@ STATEMENTS: Final[Mapping[str, Statement[Any]]] = MappingProxyType(
 )
 """The statement that purges a chunk of each table, in the order of a pass."""
 
+_ANY_ROW: Final = {
+    "sessions": sessions.any_row,
+    "verifications": verifications.any_row,
+    "rate_limits": rate_limits.any_row,
+}
+
 _PAUSE_FACTOR: Final = 4.0  # of the time a chunk took: at most a fifth of one backend is used
 _MAX_PAUSE: Final = 30.0  # seconds
 _MAX_FIRST_DELAY: Final = 5.0  # seconds after the start
@@ -62,14 +74,15 @@ _last_success = Gauge(
 async def purge_now(settings: Settings) -> Mapping[str, int]:
     """Run a complete pass without pauses, whether due or not. Returns the rows deleted by table.
 
-    Raises PurgeRunningError, and DatabaseUnavailableError for any failure of the database.
+    Raises PurgeRunningError, PurgeBlockedError, and DatabaseUnavailableError for any failure of the
+    database.
     """
     url, database = settings.database_url, Database(settings)
     await database.open()
     try:
-        deleted = await purge(database, settings.purge_every, forced=True)
+        deleted = await purge(database, settings.purge_every, forced=True, citus=settings.citus)
     except DatabaseError as error:
-        reason = without_password(str(error), url)
+        reason = " ".join(without_password(str(error), url).split())
         if isinstance(error, StatementError) and error.is_undefined_table:
             reason += ": run 'gatepost migrate'"
         raise DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}") from None
@@ -81,12 +94,14 @@ async def purge_now(settings: Settings) -> Mapping[str, int]:
 
 
 @asynccontextmanager
-async def purge_in_background(database: Database, interval: int) -> AsyncIterator[None]:
+async def purge_in_background(
+    database: Database, interval: int, *, citus: bool = False
+) -> AsyncIterator[None]:
     """Run a pass every ``interval`` seconds for as long as the block lasts; 0: never."""
     if not interval:
         yield
         return
-    task = asyncio.create_task(_purge_periodically(database, interval))
+    task = asyncio.create_task(_purge_periodically(database, interval, citus=citus))
     try:
         yield
     finally:
@@ -94,14 +109,16 @@ async def purge_in_background(database: Database, interval: int) -> AsyncIterato
         await asyncio.wait([task])
 
 
-async def _purge_periodically(database: Database, interval: int) -> None:
+async def _purge_periodically(database: Database, interval: int, *, citus: bool) -> None:
     """Check regularly whether a pass is due. After a failure the next check tries again."""
     # random, so that several processes do not poll at the same moment
     delay = random.uniform(0, min(_MAX_FIRST_DELAY, interval))  # noqa: S311
     while True:
         await asyncio.sleep(delay)
         try:
-            await purge(database, interval, pause_factor=_PAUSE_FACTOR)
+            await purge(database, interval, pause_factor=_PAUSE_FACTOR, citus=citus)
+        except PurgeBlockedError as error:
+            _log.error("the purge cannot do its work: %s", error)
         except StatementError as error:
             _log.error("the purge was postponed, the database refused a statement: %s", error)
         except (DatabaseError, PurgeRunningError) as error:
@@ -113,7 +130,12 @@ async def _purge_periodically(database: Database, interval: int) -> None:
 
 
 async def purge(
-    database: Database, interval: int, *, forced: bool = False, pause_factor: float = 0
+    database: Database,
+    interval: int,
+    *,
+    forced: bool = False,
+    pause_factor: float = 0,
+    citus: bool = False,
 ) -> dict[str, int] | None:
     """Run a pass, or what an interrupted one has left. Returns the rows deleted by table.
 
@@ -121,8 +143,8 @@ async def purge(
     ``forced`` pass runs whether due or not, and from the first page. After each chunk the pass
     pauses for ``pause_factor`` times as long as the chunk took.
 
-    Raises DatabaseError, and PurgeRunningError when this process was suspended for so long that
-    another one took over.
+    Raises DatabaseError, PurgeBlockedError when a table's rows are out of reach, and
+    PurgeRunningError when this process was suspended for so long that another one took over.
     """
     await database.fetch(purges.create, NAME)
     rows = await database.fetch(purges.claim, LEASE, NAME, timedelta(seconds=interval), forced)
@@ -134,9 +156,10 @@ async def purge(
         first, page = tables[0], 0
     lease = _Lease(database, claimed["leased_until"])
     deleted = {}
+    chunks = _chunks_of_shards if citus else _chunks
     try:
         for table in tables[tables.index(first) :]:
-            deleted[table] = await _purge_table(database, lease, table, page, pause_factor)
+            deleted[table] = await _purge_table(database, lease, table, page, pause_factor, chunks)
             page = 0
         await lease.finish()
     except BaseException:
@@ -146,19 +169,50 @@ async def purge(
     return deleted
 
 
+Chunk = tuple[int, Callable[[int], Awaitable[int]], int]
+"""The pages of a chunk, what purges it from a page on, and the pages of the table."""
+
+
+async def _chunks(database: Database, table: str) -> Chunk:
+    async def purge_chunk(page: int) -> int:
+        rows = await database.fetch(STATEMENTS[table], (page, 0), (page + CHUNK_PAGES, 0))
+        return rows[0]["deleted"]
+
+    pages = (await database.fetch(purges.pages, table))[0]["pages"]
+    if not pages and await database.fetch(_ANY_ROW[table], 1):
+        raise PurgeBlockedError(
+            f"{table} has rows but no pages of its own: on a Citus cluster set GATEPOST_CITUS"
+        )
+    return CHUNK_PAGES, purge_chunk, pages
+
+
+async def _chunks_of_shards(database: Database, table: str) -> Chunk:
+    from app import citus
+
+    async def purge_chunk(page: int) -> int:
+        return await citus.purge_chunk(database, STATEMENTS[table], table, page)
+
+    return citus.CHUNK_PAGES, purge_chunk, await citus.pages(database, table)
+
+
 async def _purge_table(
-    database: Database, lease: "_Lease", table: str, page: int, pause_factor: float
+    database: Database,
+    lease: "_Lease",
+    table: str,
+    page: int,
+    pause_factor: float,
+    chunks: Callable[[Database, str], Awaitable[Chunk]],
 ) -> int:
     """Purge a table from ``page`` to its present end; rows added later have not expired."""
     deleted = 0
-    pages = (await database.fetch(purges.pages, table))[0]["pages"]
+    size, purge_chunk, pages = await chunks(database, table)
     while page < pages:
         started = time.monotonic()
-        rows = await database.fetch(STATEMENTS[table], (page, 0), (page + CHUNK_PAGES, 0))
-        elapsed, count = time.monotonic() - started, rows[0]["deleted"]
+        count = await purge_chunk(page)
+        elapsed = time.monotonic() - started
         _purged.labels(table).inc(count)
         deleted += count
-        page += CHUNK_PAGES
+        page += size
         await lease.renew(table, page)
         await asyncio.sleep(min(pause_factor * elapsed, _MAX_PAUSE))
     return deleted

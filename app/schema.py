@@ -7,8 +7,8 @@ holds every name, type, default, nullability and key against the live catalogue.
 
 import secrets
 import string
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -188,6 +188,8 @@ class Relation:
     """Columns without a database default that the service fills in when a row leaves them out."""
     set_by_trigger: tuple[str, ...] = ()
     """Columns that a trigger keeps, whatever an UPDATE says."""
+    shard_key: str | None = None
+    """The column that decides on which machine a row is; None: every machine has all rows."""
 
     @cached_property
     def name(self) -> str:
@@ -305,6 +307,19 @@ RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
     {relation.name: relation for relation in (users, sessions, accounts, verifications)}
 )
 """The tables that the REST API serves."""
+
+SHARD_KEYS: Final[Mapping[str, str]] = MappingProxyType(
+    {"sessions": "token", "verifications": "identifier", "rate_limits": "key"}
+)
+"""The columns by which deploy/citus/distribute.sql spreads tables over a Citus cluster."""
+
+
+def sharded(relations: Mapping[str, Relation]) -> Mapping[str, Relation]:
+    """The tables as they are on a Citus cluster."""
+    return MappingProxyType(
+        {n: replace(each, shard_key=SHARD_KEYS.get(n)) for n, each in relations.items()}
+    )
+
 
 TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits, purges)
 """All of them."""

@@ -317,6 +317,8 @@ class Settings:
         doc="Rows of a page at most, and of each relation embedded in a row.")
     max_body: int = setting("GATEPOST_MAX_BODY", integer(1, 1 << 30), default=1024 * 1024,
         doc="Size of a request's body at most.")
+    citus: bool = setting("GATEPOST_CITUS", BOOLEAN, default=False,
+        doc="The tables are spread over [a Citus cluster](CITUS.md).")
     purge_every: int = setting("GATEPOST_PURGE_EVERY", integer(0, _MAX_AGE), default=3600,
         doc="Seconds between two passes of [the purge](#the-purge) in the background; 0: none.")
     # fmt: on

@@ -124,11 +124,29 @@ class Subquery(Selectable):
         return f"({self.query.get_sql()}) AS {_quote(self.alias or '')}"
 
 
+class _Materialized(AliasedQuery):
+    """A WITH query that PostgreSQL does not merge into the one around it."""
+
+
 class _Builder(PostgreSQLQueryBuilder):
-    """PyPika's builder, with LIMIT and OFFSET as parameters."""
+    """PyPika's builder, with LIMIT and OFFSET as parameters, and WITH … AS MATERIALIZED."""
 
     def _limit_sql(self) -> str:
         return f" LIMIT {_parameter(self._limit).get_sql()}"
+
+    def materialized(self, query: Any, name: str) -> Any:
+        """Add a WITH query that is run once and by itself."""
+        result = self.with_(query, name)
+        result._with[-1] = _Materialized(name, query)
+        return result
+
+    def _with_sql(self, **kwargs: Any) -> str:
+        kwargs |= {"subquery": False, "with_alias": False}
+        return "WITH " + ",".join(
+            f"{each.name} AS {'MATERIALIZED ' if isinstance(each, _Materialized) else ''}"
+            f"({each.get_sql(**kwargs)}) "
+            for each in self._with
+        )
 
     def _offset_sql(self) -> str:
         return f" OFFSET {_parameter(self._offset).get_sql()}"
@@ -248,6 +266,7 @@ _VALUE_FREE: Final = frozenset(
         Subquery,
         Table,
         _Builder,
+        _Materialized,
     )
 )
 

@@ -46,6 +46,9 @@ NAMED = {
     ConstrType.CONSTR_EXCLUSION,
     ConstrType.CONSTR_FOREIGN,
 }
+# Up to this version files were written before a Citus cluster was thought of.
+BEFORE_SHARDS = "20261125140000"
+BLOCK = re.compile(r"DO \$\$\s+BEGIN\b|\bEND;?\s+\$\$;")
 KEYS = {ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE}
 
 
@@ -55,7 +58,8 @@ class Part:
 
     first_line: int
     alone: bool  # transaction:false
-    text: str
+    text: str  # without the words of a DO block around everything
+    block: bool
 
     def statements(self) -> Iterator[tuple[int, Any]]:
         source = self.text.encode()  # the parser counts bytes
@@ -72,9 +76,22 @@ def parts(text: str) -> tuple[dict[str, list[Part]], str]:
     found: dict[str, list[Part]] = {"up": [], "down": []}
     line = 1 + before.count("\n")
     for direction, options, body in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
-        found[direction].append(Part(line, "transaction:false" in options, body))
+        inner = unwrapped(body)
+        part = Part(line, "transaction:false" in options, inner or body, inner is not None)
+        found[direction].append(part)
         line += body.count("\n")
     return found, before
+
+
+def unwrapped(body: str) -> str | None:
+    """The statements of a DO block with nothing beside and no control structures in it."""
+    inner, count = BLOCK.subn(lambda words: "\n" * words[0].count("\n"), body)
+    try:
+        parse_sql(inner)
+        outer = parse_sql(body)
+    except ParseError:
+        return None
+    return inner if count == 2 and len(outer) == 1 else None
 
 
 @dataclass
@@ -166,6 +183,40 @@ def removes(node: Any) -> str | None:
     return None
 
 
+def for_shards(part: Part, statements: list[tuple[int, Any]]) -> Iterator[Finding]:
+    """Citus sends the text of a change to every shard: it must be one change."""
+    made: set[str] = set()
+    alters: list[tuple[int, Any]] = []
+    for line, node in statements:
+        match node:
+            case ast.CreateStmt(relation=ast.RangeVar(relname=str(table))):
+                made.add(table)
+            case (
+                ast.AlterTableStmt(relation=ast.RangeVar(relname=str(table)))
+                | ast.IndexStmt(relation=ast.RangeVar(relname=str(table)))
+                | ast.CreateTrigStmt(relation=ast.RangeVar(relname=str(table)))
+            ) if table not in made:
+                alters.append((line, node))
+    for line, node in alters:
+        commands = getattr(node, "cmds", None) or ()
+        if len(commands) > 1:
+            yield line, "shards", "one subcommand an ALTER TABLE"
+        elif len(statements) > 1 and not part.block and not only_column(commands):
+            yield line, "shards", "the only statement of its file, or all of them in a DO block"
+
+
+def only_column(commands: Any) -> bool:
+    """Whether Citus writes the change anew: of a column that has no check or key, or its end."""
+    return bool(commands) and all(
+        command.subtype == Alter.AT_DropColumn
+        or (
+            command.subtype == Alter.AT_AddColumn
+            and all(part.contype not in NAMED for part in command.def_.constraints or ())
+        )
+        for command in commands
+    )
+
+
 def findings(name: str, text: str) -> tuple[list[Finding], Contents | None]:
     """What is wrong in a file by our own rules, and what its way up makes."""
     found, before = parts(text)
@@ -191,6 +242,10 @@ def findings(name: str, text: str) -> tuple[list[Finding], Contents | None]:
         if concurrent and not part.alone:
             text = "CONCURRENTLY needs transaction:false"
             wrong.append((part.first_line, "alone-when-transaction-false", text))
+    if name > BEFORE_SHARDS + "_~":
+        wrong += [
+            each for part, all_ in ((up, ups), (down, downs)) for each in for_shards(part, all_)
+        ]
     if not is_removal(name):
         wrong += [
             (line, "additions-before-removals", f"{what}: name the file _remove_… or _rename_…")

@@ -27,7 +27,7 @@ from app.auth.passwords import Passwords, common_passwords
 from app.auth.plugins import load
 from app.auth.pseudonyms import Pseudonyms
 from app.auth.rate_limit import RateLimiter
-from app.auth.session_loader import SessionLoader
+from app.auth.session_loader import SessionLoader, ShardLoader
 from app.auth.session_management import GET_SESSION
 from app.auth.tokens import MailTokens
 from app.client_address import ClientAddresses
@@ -80,7 +80,11 @@ class AuthRouter(Router):
 
 
 def auth_services(
-    database: Database, settings: AuthSettings, client_addresses: ClientAddresses
+    database: Database,
+    settings: AuthSettings,
+    client_addresses: ClientAddresses,
+    *,
+    sharded: bool = False,
 ) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
@@ -91,7 +95,7 @@ def auth_services(
     return Services(
         settings=settings,
         database=database,
-        session_loader=SessionLoader(database),
+        session_loader=ShardLoader(database) if sharded else SessionLoader(database),
         client_addresses=client_addresses,
         rate_limiter=rate_limiter,
         account_limit=AccountLimit(rate_limiter, database, pseudonyms),

@@ -9,6 +9,7 @@ import asyncio
 from typing import Final
 
 from app.database import Database
+from app.errors import DatabaseError
 from app.statements import sessions
 from app.statements.sessions import UserSession
 
@@ -22,6 +23,8 @@ Lookup = tuple[str, asyncio.Future[UserSession | None]]
 
 class SessionLoader:
     """Loads sessions with their users. Raises what Database.fetch raises."""
+
+    _statement = sessions.find
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,7 +54,7 @@ class SessionLoader:
         timer = asyncio.get_running_loop().call_later(MAX_BATCH_WAIT, self._start_next, this)
         by_token, failure = {}, None
         try:
-            rows = await self._database.fetch(sessions.find, list({token for token, _ in batch}))
+            rows = await self._database.fetch(self._statement, list({token for token, _ in batch}))
             by_token = {row.session.token: row for row in rows}
         except Exception as error:  # noqa: BLE001 - raised by each load
             failure = error
@@ -62,6 +65,8 @@ class SessionLoader:
         finally:
             timer.cancel()
             self._start_next(this)  # first, so that the next query is sent before these go on
+        if failure is not None:
+            await self._ask_again(batch)
         for token, found in batch:
             if found.done():  # its request was cancelled
                 continue
@@ -69,6 +74,9 @@ class SessionLoader:
                 found.set_result(by_token.get(token))
             else:
                 found.set_exception(failure)
+
+    async def _ask_again(self, batch: list[Lookup]) -> None:
+        """What is left to do for a batch whose query failed: on one server nothing."""
 
     def _take_batch(self) -> list[Lookup]:
         # Three quarters of those who wait. All of them would soon come in lockstep, and service
@@ -82,3 +90,24 @@ class SessionLoader:
             self._newest = None
             if self._pending:
                 self._start_query()
+
+
+class ShardLoader(SessionLoader):
+    """The same on a Citus cluster, where one worker away fails the query of every token."""
+
+    _statement = sessions.find_on_shards
+
+    async def _ask_again(self, batch: list[Lookup]) -> None:
+        if len(batch) > 1:
+            await asyncio.gather(*(self._load_alone(*lookup) for lookup in batch))
+
+    async def _load_alone(self, token: str, found: asyncio.Future[UserSession | None]) -> None:
+        try:
+            rows = await self._database.fetch(self._statement, [token])
+        except DatabaseError:
+            return
+        except asyncio.CancelledError:
+            found.cancel()
+            raise
+        if not found.done():
+            found.set_result(rows[0] if rows else None)

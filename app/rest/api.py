@@ -32,7 +32,7 @@ from app.rest.query_tree import Value
 from app.rest.read import ReadPlan
 from app.rest.request import ApiRequest, RequestHeaders
 from app.rest.write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
-from app.schema import RELATIONS, Relation
+from app.schema import RELATIONS, Relation, sharded
 from app.security_events import agent_of, security_event
 from app.settings import ServiceKey, Settings
 
@@ -55,6 +55,8 @@ class RestAPI:
     def __init__(
         self, database: Database, settings: Settings, relations: Mapping[str, Relation] = RELATIONS
     ) -> None:
+        if settings.citus:
+            relations = sharded(relations)
         self.plans = PlanCache()
         self._database = database
         self._settings = settings

@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from app.errors import RestError
 from app.rest.binding import Binding
-from app.rest.errors import not_permitted, too_much, unknown_column, unknown_operator
+from app.rest.errors import (
+    not_implemented,
+    not_permitted,
+    too_much,
+    unknown_column,
+    unknown_operator,
+)
 from app.rest.query_tree import (
     ColumnItem,
     Condition,
@@ -26,7 +32,18 @@ from app.rest.query_tree import (
 )
 from app.rest.relationships import Relationship, find_relationship
 from app.schema import Column, Relation
-from app.sql import Expression, Field, Parameter, Query, Selectable, Subquery, Table, Term, named
+from app.sql import (
+    AliasedQuery,
+    Expression,
+    Field,
+    Parameter,
+    Query,
+    Selectable,
+    Subquery,
+    Table,
+    Term,
+    named,
+)
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Term]]] = {
     "eq": operator.eq,
@@ -102,6 +119,8 @@ class QueryBuilder:
         self.bindings: dict[ValueIndex, Binding] = {}
         self._relations = relations
         self._secrets = secrets
+        self.gathered: list[tuple[str, Any]] = []
+        """WITH queries that the statement needs, by name, in their order."""
         self._used: set[tuple[str, ...]] = {()}
         self._joins = 0
 
@@ -116,6 +135,11 @@ class QueryBuilder:
         if column.secret and not self._secrets:
             raise lacks_secrets(relation, column)
         return column
+
+    def lists_shards(self, resource: Resource) -> bool:
+        """Whether rows of a sharded table are listed in those of the resource."""
+        found = (find_relationship(self._relations, resource.relation, i) for i in resource.embeds)
+        return any(_is_sharded_list(relationship) for relationship in found)
 
     def check_levels(self) -> None:
         """Raises RestError PGRST108 for a filter on a relation that is not selected."""
@@ -144,6 +168,8 @@ class QueryBuilder:
 
     def _embedded(self, resource: Resource, item: EmbedItem) -> list[Term]:
         inner, join, relationship = self._join(resource, item)
+        if _is_sharded_list(relationship):
+            inner, join = self._gather(resource, inner, relationship)
         terms = self.terms(inner)
         query = self.page(Query.from_(inner.source), inner, self.where(inner, join))
         if not terms:
@@ -157,6 +183,20 @@ class QueryBuilder:
         row = Field(_EMBED)
         json = Expression("row_to_json({})", row) if relationship.to_one else json_array(row)
         return [named(Query.from_(rows).select(json), item.label)]
+
+    def _gather(
+        self, resource: Resource, inner: Resource, relationship: Relationship
+    ) -> tuple[Resource, Term]:
+        """The embedded rows as a WITH query: the shards cannot be asked once for each row."""
+        if not isinstance(resource.source, AliasedQuery):
+            raise not_implemented(f"A list of {inner.relation.name} in another relation's rows")
+        column, rows = relationship.target_column, AliasedQuery(f"gathered_{self._joins}")
+        keys = Query.from_(resource.source).select(resource.source.field(relationship.column))
+        query = Query.from_(inner.source).select(*map(inner.source.field, inner.relation.columns))
+        query = query.where(Expression("{} IN ({})", inner.source.field(column), keys))
+        self.gathered.append((rows.name, query))
+        join = rows.field(column) == resource.source.field(relationship.column)
+        return replace(inner, source=rows), join
 
     def _join(self, resource: Resource, item: EmbedItem) -> tuple[Resource, Term, Relationship]:
         """The embedded relation and the condition that joins it."""
@@ -186,9 +226,19 @@ class QueryBuilder:
         return parts
 
     def _exists(self, resource: Resource, item: EmbedItem) -> Term:
-        inner, join, _ = self._join(resource, item)
+        inner, join, relationship = self._join(resource, item)
+        if _is_sharded_list(relationship):
+            return self._in_shards(resource, inner, relationship)
         query = Query.from_(inner.source).select(inner.source.field(inner.relation.primary_key[0]))
         return Expression("EXISTS ({})", self._unordered(query, inner, join))
+
+    def _in_shards(self, resource: Resource, inner: Resource, relationship: Relationship) -> Term:
+        """The same as a question that is asked once."""
+        if inner.level.is_limited:
+            raise not_implemented(f"A limit on {inner.relation.name} that decides about rows")
+        query = Query.from_(inner.source).select(inner.source.field(relationship.target_column))
+        query = filtered(query, self.where(inner))
+        return Expression("{} IN ({})", resource.source.field(relationship.column), query)
 
     def _condition(self, resource: Resource, part: Condition | Logic) -> Term:
         if isinstance(part, Logic):
@@ -237,8 +287,12 @@ class QueryBuilder:
 
     def page(self, query: Any, resource: Resource, where: Sequence[Term]) -> Any:
         """The level's rows in their order, between its offset and its limit."""
-        order = [*self.order(resource), *_tie_break(resource)]
-        return self._limited(filtered(query, where).orderby(*order), resource.level)
+        query = filtered(query, where).orderby(*self.whole_order(resource))
+        return self._limited(query, resource.level)
+
+    def whole_order(self, resource: Resource) -> list[Term]:
+        """The terms of ORDER BY, without ties."""
+        return [*self.order(resource), *_tie_break(resource)]
 
     def order(self, resource: Resource) -> list[Term]:
         """The terms of ORDER BY that the request gives."""
@@ -290,6 +344,10 @@ class QueryBuilder:
             self.bindings[level.offset] = Binding("offset")
             query = query.offset(Parameter(f"v{level.offset}", "bigint"))
         return query
+
+
+def _is_sharded_list(relationship: Relationship) -> bool:
+    return relationship.target.shard_key is not None and not relationship.to_one
 
 
 def lacks_secrets(relation: Relation, column: Column) -> RestError:

@@ -21,6 +21,7 @@ from app.sql import (
     Parameter,
     Query,
     Rows,
+    Selectable,
     Subquery,
     Table,
     Term,
@@ -73,6 +74,8 @@ def read(target: Target, output: Output) -> BoundStatement:
     """SELECT. Gives ``count``, ``body`` and ``total``."""
     builder = target.builder()
     resource = builder.top(target.relation, Table(target.relation.name, alias="r"))
+    if builder.lists_shards(resource):
+        return _read_in_steps(target, builder, resource, output)
     terms, where = builder.terms(resource), builder.where(resource)
     page = builder.page(Query.from_(resource.source), resource, where)
     page = page.select(*(terms or _any_column(resource)))
@@ -81,6 +84,25 @@ def read(target: Target, output: Output) -> BoundStatement:
         every = Query.from_(resource.source).select(Expression("count(*)"))
         total = [named(filtered(every, where), "total")]
     query = _one_row(page, terms, output, total)
+    return _bound(f"rest.{target.relation.name}.select", query, builder, terms)
+
+
+def _read_in_steps(
+    target: Target, builder: QueryBuilder, resource: Resource, output: Output
+) -> BoundStatement:
+    """The same for a Citus cluster: the rows of the page first, then what they list."""
+    where = builder.where(resource)
+    chosen = builder.page(Query.from_(resource.source), resource, where)
+    chosen = chosen.select(*_every_column(target.relation, resource.source))
+    total = []
+    if output.total:
+        every = Query.from_(resource.source).select(Expression("count(*)"))
+        total = [named(filtered(every, where), "total")]
+    resource = builder.top(target.relation, _CHOSEN)
+    terms = builder.terms(resource)
+    page = Query.from_(_CHOSEN).select(*(terms or _any_column(resource)))
+    page = page.orderby(*builder.whole_order(resource))
+    query = _one_row(page, terms, output, total).materialized(chosen, _CHOSEN.name)
     return _bound(f"rest.{target.relation.name}.select", query, builder, terms)
 
 
@@ -115,7 +137,7 @@ def check_writable(
 
 
 def insert(target: Target, insert: Insert, output: Output) -> BoundStatement:
-    """INSERT … SELECT, of many rows FROM unnest.
+    """INSERT … VALUES, or of many rows SELECT … FROM unnest.
 
     Gives ``count``, ``body``, ``inserted`` (how many of the upserted rows are new) and ``key``.
     """
@@ -148,7 +170,7 @@ def insert(target: Target, insert: Insert, output: Output) -> BoundStatement:
 
 
 def _select_values(query: Any, columns: Sequence[Column], insert: Insert) -> Any:
-    return query.select(
+    return query.insert(
         *(
             _default(column)
             if column.name in insert.defaulted
@@ -237,7 +259,9 @@ def _affected(relation: Relation, table: Table, builder: QueryBuilder) -> _Affec
         return _Affected(all_of(where))
     key = relation.primary_key
     page = builder.page(Query.from_(source), resource, where)
-    page = page.select(*(source.field(name) for name in key)).for_update()
+    page = page.select(*(source.field(name) for name in key))
+    if relation.shard_key is None:  # Citus locks no rows by a subquery
+        page = page.for_update()
     # The page is chosen once, by an ARRAY or a WITH query. A subquery after IN may be run again
     # for each row: as the rows before are gone by then, the limit would let the next ones through.
     if len(key) == 1:
@@ -253,7 +277,7 @@ def _any_column(resource: Resource) -> list[Term]:
     return [resource.source.field(resource.relation.primary_key[0])]
 
 
-def _every_column(relation: Relation, table: Table) -> list[Term]:
+def _every_column(relation: Relation, table: Selectable) -> list[Term]:
     return [table.field(name) for name in relation.columns]
 
 
@@ -325,5 +349,7 @@ def _bound(
     name: str, query: Any, builder: QueryBuilder, terms: Sequence[Term] = ()
 ) -> BoundStatement:
     builder.check_levels()
+    for each, rows in builder.gathered:
+        query = query.materialized(rows, each)
     labels = tuple(term.alias or "" for term in terms)
     return BoundStatement(statement(name, query), builder.bindings, labels)

@@ -170,7 +170,22 @@ class InsertPlan(BodyPlan):
         self._gives_location = self.preferences.returns == "headers-only"
         if self.returns_rows or self.on_conflict:
             require(request.key, "read", self.relation.name)
+        self._check_shard_key()
         self._statement = lru_cache(_STATEMENTS)(self._make_statement)
+
+    def _check_shard_key(self) -> None:
+        """Each shard sees only its own rows: by another key an upsert would make a second row."""
+        key = self.relation.shard_key
+        if self.on_conflict is not None and key is not None and key not in self.on_conflict:
+            raise RestError(
+                400,
+                "0A000",
+                f"{self.relation.name} is spread over several servers by {key}",
+                "A conflict by other columns cannot be seen across them",
+                f"Use on_conflict={key}, or PATCH."
+                if (key,) in self.relation.keys
+                else "Use PATCH.",
+            )
 
     async def execute(
         self, database: Database, values: Sequence[Value], body: bytes, request_id: str | None
@@ -281,6 +296,7 @@ class PutPlan(InsertPlan):
         without_levels = ParsedQuery(replace(tree, levels=()), request.query.values)
         super().__init__(replace(request, query=without_levels), relations, limits)
         self.on_conflict, self.merges = self.relation.primary_key, True
+        self._check_shard_key()
         level = tree.level()
         if level.is_limited or request.has_range:
             raise RestError(

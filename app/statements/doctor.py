@@ -12,6 +12,10 @@ time_zone: Final = raw_statement(
     "doctor.time_zone", "SELECT current_setting('TimeZone') AS time_zone"
 )
 
+has_citus: Final = raw_statement(
+    "doctor.has_citus", "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+)
+
 clock: Final = raw_statement("doctor.clock", "SELECT clock_timestamp() AS now")
 
 role: Final = raw_statement("doctor.role", "SELECT current_user::text AS role")

@@ -40,6 +40,14 @@ def chunk(relation: Relation, has_expired: Callable[[Any], Any]) -> Statement[Re
     )
 
 
+def row_of(relation: Relation) -> Statement[Record]:
+    """A row of a table, if it has one, wherever that may be; ``limit``: 1."""
+    row = Table(relation.name, alias="r")
+    key = row.field(relation.primary_key[0])
+    query = Query.from_(row).select(key).orderby(key).limit(Parameter("limit", "bigint"))
+    return statement(f"{relation.name}.any_row", query)
+
+
 _p = Table("purges", alias="p")
 _RELATION = Parameter("relation", "text")
 _is_it = _p.field("name") == Parameter("name", "text")

@@ -4,7 +4,7 @@ from typing import Final
 
 from app.schema import rate_limits
 from app.sql import Case, Expression, Field, Parameter, Query, statement
-from app.statements.purges import chunk
+from app.statements.purges import chunk, row_of
 
 _r = rate_limits.table
 _KEY, _NOW = Parameter("key", "text"), Parameter("now", "bigint")
@@ -37,6 +37,8 @@ give_back: Final = statement(
     .returning(_old_count),
 )
 """Take back what was counted."""
+
+any_row: Final = row_of(rate_limits)
 
 purge: Final = chunk(
     rate_limits,

@@ -7,7 +7,7 @@ import msgspec
 
 from app.schema import verifications
 from app.sql import Expression, Order, Parameter, Query, Statement, Table, statement
-from app.statements.purges import chunk
+from app.statements.purges import chunk, row_of
 
 _v = Table("verifications", alias="v")
 _IDENTIFIER = Parameter("identifier", "text")
@@ -63,5 +63,7 @@ end_of_user: Final[Statement[Proof]] = statement(
     Proof,
 )
 """All that stand for a user, whose id is their value, and those of the identifiers."""
+
+any_row: Final = row_of(verifications)
 
 purge: Final = chunk(verifications, lambda row: row.expires_at < Expression("now()"))

@@ -64,7 +64,7 @@ def fields(row: type[msgspec.Struct]) -> list[str]:
 
 def expected_columns(statement: Statement[Any]) -> list[str]:
     """The columns that a statement's rows are made of, in order."""
-    if statement is sessions.find:
+    if statement in (sessions.find, sessions.find_on_shards):
         return [*fields(Session), *(f"user.{name}" for name in fields(User))]
     if statement is users.with_password:
         return ["password", *fields(User)]

@@ -77,6 +77,27 @@ BAD: dict[str, tuple[str, str]] = {
         "-- migrate:up\nALTER TABLE users RENAME COLUMN image TO picture;\n" + DOWN,
         "2: additions-before-removals: renames image",
     ),
+    "altered_twice": (
+        "-- migrate:up\nALTER TABLE users ADD COLUMN b text, ADD COLUMN c text;\n"
+        "COMMENT ON COLUMN users.b IS 'x'; COMMENT ON COLUMN users.c IS 'x';\n" + DOWN,
+        "2: shards: one subcommand",
+    ),
+    "altered_with_a_comment": (
+        "-- migrate:up\n"
+        "ALTER TABLE users ADD CONSTRAINT users_b CHECK (name <> 'b') NOT VALID;\n"
+        "COMMENT ON CONSTRAINT users_b ON users IS 'x';\n" + DOWN,
+        "2: shards: the only statement",
+    ),
+    "altered_with_a_comment_down": (
+        "-- migrate:up\nSELECT 1;\n-- migrate:down\n"
+        "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x';\nSELECT 1;\n",
+        "4: shards: the only statement",
+    ),
+    "in_a_block": (
+        "-- migrate:up\nDO $$\nBEGIN\nALTER TABLE users ADD CHECK (name <> 'b') NOT VALID;\n"
+        "SELECT 1;\nEND\n$$;\n" + DOWN,
+        "4: named-constraint: a constraint of users",
+    ),
     "blocking_index": (
         "-- migrate:up\n\nCREATE INDEX IF NOT EXISTS i ON users (name);\n" + DOWN,
         "3:1: require-concurrent-index-creation",
@@ -87,6 +108,12 @@ GOOD: dict[str, str] = {
     "20990101000200_remove_users_nickname.sql": (
         "-- migrate:up\nALTER TABLE users DROP COLUMN nickname;\n"
         "-- migrate:down\nALTER TABLE users ADD COLUMN nickname text;\n"
+    ),
+    "20990101000250_limit_users_name.sql": (
+        "-- migrate:up\nDO $$\nBEGIN\n"
+        "    ALTER TABLE users ADD CONSTRAINT users_name_b CHECK (name <> 'b') NOT VALID;\n"
+        "    COMMENT ON CONSTRAINT users_name_b ON users IS 'x';\nEND\n$$;\n"
+        "-- migrate:down\nALTER TABLE users DROP CONSTRAINT users_name_b;\n"
     ),
     "20990101000300_create_t.sql": (
         table("a uuid CONSTRAINT t_a_fkey REFERENCES users (id)").replace(

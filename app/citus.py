@@ -1,0 +1,88 @@
+"""What a Citus cluster is asked: its nodes, its layout, and each shard by itself.
+
+Used with GATEPOST_CITUS, and by the doctor where the extension is. These statements name functions
+and tables of Citus, so they are not among those of app/statements, which every server can plan.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.database import Database
+from app.errors import PurgeBlockedError
+from app.schema import SHARD_KEYS, TABLES
+from app.sql import Statement, raw_statement
+
+CHUNK_PAGES: Final = 64
+"""Pages of each shard for one statement of the purge. It connects to each shard anew, in turn."""
+
+away: Final = raw_statement(
+    "citus.away",
+    """
+    SELECT format('%s:%s', nodename, nodeport) AS node
+    FROM run_command_on_workers('SELECT 1') WHERE NOT success ORDER BY 1
+    """,
+)
+"""The workers that do not answer."""
+
+layout: Final = raw_statement(
+    "citus.layout",
+    """
+    SELECT c.relname::text AS name,
+           CASE WHEN p.partmethod = 'h' THEN column_to_column_name(p.logicalrelid, p.partkey)
+                WHEN p.repmodel = 't' THEN '' END AS key
+    FROM pg_class c LEFT JOIN pg_dist_partition p ON p.logicalrelid = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::text[])
+    """,
+    [("tables", "text[]")],
+)
+"""For each of the named tables the column it is spread by; '' for a reference table, null for one
+that only the coordinator has."""
+
+_on_shards: Final = raw_statement(
+    "citus.on_shards",
+    "SELECT success, result FROM run_command_on_shards($1::text::regclass, $2::text, false)",
+    [("table", "text"), ("command", "text")],
+)
+
+_ADDRESS: Final = "'({},0)'::tid"
+_PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')::bigint"
+
+
+async def unready_reason(database: Database) -> str | None:
+    """Why requests would fail. Raises DatabaseError."""
+    nodes = await database.fetch(away)
+    return f"{len(nodes)} of the cluster's workers do not answer" if nodes else None
+
+
+def layout_faults(found: Mapping[str, str | None]) -> list[str]:
+    """What is not as deploy/citus/distribute.sql makes it, of the rows of ``layout``."""
+    names = {table.name: SHARD_KEYS.get(table.name, "") for table in TABLES if table.name in found}
+    return [
+        f"{name} is not {f'spread by {key}' if key else 'a reference table'}"
+        for name, key in names.items()
+        if found[name] != key
+    ]
+
+
+async def pages(database: Database, table: str) -> int:
+    """The pages of the largest shard of a table."""
+    return max(await _numbers(database, table, _PAGES))
+
+
+async def purge_chunk(database: Database, statement: Statement[Any], table: str, page: int) -> int:
+    """Run a chunk of the purge on every shard; gives the rows deleted."""
+    text = statement.text.replace(f'"{table}"', "%1$s")
+    for number, bound in (("$1::tid", page), ("$2::tid", page + CHUNK_PAGES)):
+        text = text.replace(number, _ADDRESS.format(bound))
+    return sum(await _numbers(database, table, text))
+
+
+async def _numbers(database: Database, table: str, command: str) -> list[int]:
+    """What the shards answer. Raises PurgeBlockedError unless each of them does."""
+    rows = await database.fetch(_on_shards, table, command)
+    if not rows:
+        raise PurgeBlockedError(f"{table} has no shards: see docs/CITUS.md")
+    failed = [row["result"] for row in rows if not row["success"]]
+    if failed:
+        raise PurgeBlockedError(f"{len(failed)} shards of {table} refuse: {failed[0]}")
+    return [int(row["result"]) for row in rows]
