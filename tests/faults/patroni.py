@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -24,7 +24,7 @@ from tests.support import ROOT, end, free_port, wait_until
 DEPLOY: Final = ROOT / "deploy/patroni"
 BINARIES: Final = Path("/usr/lib/postgresql/15/bin")
 PROGRAMS: Final = {
-    "patroni": "patroni python3-etcd",
+    "patroni": "patroni python3-etcd python3-idna",
     "patronictl": "patroni",
     "etcd": "etcd-server",
     "haproxy": "haproxy",
@@ -56,6 +56,7 @@ class Node:
         self.name = values["NAME"]
         self.postgres = values["POSTGRES"]
         self.api = f"https://{values['PATRONI']}"
+        self.etcd_address = values["ETCD"]
         self.data = Path(values["POSTGRES_DATA"])
         self.folder = self.data.parent
         self.configuration = cluster.render("patroni.yml", values, self.folder)
@@ -93,6 +94,20 @@ class Node:
         if (pid := self.postmaster()) is not None:
             os.kill(pid, signal.SIGKILL)
 
+    def send(self, number: int) -> None:
+        """Send a signal to Patroni and to each process of the server: SIGSTOP makes them silent."""
+        pids = [self.patroni.pid] if self.patroni is not None else []
+        if (pid := self.postmaster()) is not None:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            pids += [pid, *map(int, children)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stop_etcd(self) -> None:
+        assert self.etcd is not None
+        end(self.etcd)
+
     def is_(self, role: str) -> bool:
         """Whether Patroni says that it is ``primary``, ``replica`` or ``synchronous``."""
         with suppress(httpx.TransportError):
@@ -106,7 +121,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._user = SystemUser.owning(folder / "not there yet")
-        self._own(folder)
+        self._user.own(folder)
         addresses = {
             f"{node}_{what}": f"127.0.0.1:{free_port()}"
             for node in ("NODE1", "NODE2", "NODE3")
@@ -137,7 +152,7 @@ class Cluster:
     def _node(self, name: str, addresses: dict[str, str]) -> Node:
         folder = self.folder / name
         folder.mkdir()
-        self._own(folder)
+        self._user.own(folder)
         own = {
             what: addresses[f"{name.upper()}_{what}"]
             for what in ("POSTGRES", "PATRONI", "ETCD", "ETCD_PEER")
@@ -159,31 +174,27 @@ class Cluster:
         (folder / "127.0.0.1.crt").rename(folder / "node.crt")
         (folder / "127.0.0.1.key").rename(folder / "node.key")
         for path in (folder, *folder.iterdir()):
-            self._own(path)
+            self._user.own(path)
         return folder
-
-    def _own(self, path: Path) -> None:
-        self._user.own(path)
 
     def render(self, template: str, values: dict[str, str], folder: Path) -> Path:
         """Fill in a file of deploy/patroni, as envsubst does; an unknown variable fails."""
         path = folder / template
         path.write_text(Template((DEPLOY / template).read_text()).substitute(values))
         path.chmod(0o600)
-        self._own(path)
+        self._user.own(path)
         return path
 
     def spawn(
         self, command: list[str], log: Path, environment: dict[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         """Run a program as the system user of the tests' servers, which is never root."""
-        user: dict[str, Any] = {}
-        if self._user.uid is not None:
-            user = {"user": self._user.uid, "group": self._user.gid, "extra_groups": []}
+        user = self._user
         with log.open("ab") as output:
             return subprocess.Popen(
                 command, cwd=self.folder, env={"PATH": _PATH} | (environment or {}),
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **user,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                user=user.uid, group=user.gid, extra_groups=None if user.uid is None else [],
             )  # fmt: skip
 
     def ctl(self, *arguments: str) -> str:
@@ -196,6 +207,11 @@ class Cluster:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def url(self, role: str, hosts: str) -> str:
+        """The address of the database, for a role with ``password``."""
+        tls = f"sslmode=verify-full&sslrootcert={self.ca}"
+        return f"postgres://{role}:{self.password}@{hosts}/gatepost?{tls}"
 
     def start(self) -> None:
         for node in self.nodes:
@@ -216,7 +232,7 @@ class Cluster:
                 for role, count in (("primary", 1), ("replica", 2), ("synchronous", 1))
             )
 
-        wait_until(whole, f"whole: {self.logs()}")
+        wait_until(whole, "one primary and two replicas")
 
     def primary(self) -> Node:
         """The node that holds the lock of the leader."""
@@ -226,9 +242,6 @@ class Cluster:
             "a primary",
         )
         return found[0]
-
-    def logs(self) -> str:
-        return f"see the logs in {self.folder}"
 
     def stop(self) -> None:
         self.http.close()
