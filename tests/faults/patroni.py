@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -46,6 +47,16 @@ def variables(text: str) -> dict[str, str]:
     """The lines NAME=value of an environment file."""
     lines = (line for line in text.splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
+
+
+def accepts(address: str) -> bool:
+    """Whether a program takes connections at host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 class Node:
@@ -216,7 +227,8 @@ class Cluster:
     def start(self) -> None:
         for node in self.nodes:
             node.start_etcd()
-        for node in self.nodes:
+        for node in self.nodes:  # or Patroni would look for it again after five seconds
+            wait_until(lambda node=node: accepts(node.etcd_address), "etcd")
             node.start()
         configuration = self.render("haproxy.cfg", self._shared, self.folder)
         command = ["haproxy", "-db", "-f", str(configuration)]
@@ -252,7 +264,8 @@ class Cluster:
                     os.kill(pid, signal.SIGQUIT)
         for process in (self._haproxy, *(node.etcd for node in self.nodes)):
             if process is not None:
-                end(process)
+                process.kill()
+                process.wait()
         for node in self.nodes:
             wait_until(lambda node=node: node.postmaster() is None, "the server has ended")
 
