@@ -202,6 +202,20 @@ class Traffic:
         if answer.is_success and (answer.json() is None) != ended:
             self.faults.append("an ended session is good" if ended else "a session is lost")
 
+    async def see(self, email: str) -> None:
+        """Read a row that was written, often enough at once to use every connection of the pool."""
+        answers = await asyncio.gather(
+            *(
+                self._request(
+                    "read", "GET", self._users,
+                    params={"select": "id", "email": f"eq.{email}"},
+                    headers={"apikey": KEYS["all"]},
+                )
+                for _ in range(30)
+            )
+        )  # fmt: skip
+        self.faults += ["a write is not seen" for a in answers if a.is_success and not a.json()]
+
     async def wrong(self) -> dict[str, int]:
         """What was lost of all that was acknowledged, and what else was wrong, with how often."""
         for cookie in self.live:
@@ -376,6 +390,8 @@ async def test_primary_without_patroni_is_not_believed(cluster: Cluster, site: S
     """Its server lives on as a second primary, on which no session would ever end again."""
     old = cluster.primary()
     async with visitors(site.haproxy) as haproxy, visitors(site.direct, checked=False) as direct:
+        for traffic in (haproxy, direct):
+            await traffic.see(traffic.written[-1])
         since = time.monotonic()
         old.kill_patroni()
         await asyncio.to_thread(
@@ -386,6 +402,8 @@ async def test_primary_without_patroni_is_not_believed(cluster: Cluster, site: S
             await haproxy.sign_out(cookie)
         for cookie in haproxy.ended[-2:]:
             await direct.look_as(cookie, ended=True)
+        for traffic in (haproxy, direct):
+            await traffic.see(haproxy.written[-1])
         await asyncio.sleep(3)
         haproxy.report("no Patroni, haproxy", since)
         direct.report("no Patroni, direct", since)
