@@ -26,6 +26,7 @@ from app.errors import (
     QueryTimeoutError,
     StatementError,
 )
+from app.pool_metrics import export_pool
 from app.settings import Settings
 from app.sql import Statement
 
@@ -75,6 +76,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Any = None
+        self._waiting = 0
 
     async def open(self) -> None:
         """Make the pool. It connects on first use, so a service can start before its database."""
@@ -93,6 +95,7 @@ class Database:
             )
         except ValueError:  # its text can quote a part of the password
             raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
+        export_pool(self._pool, lambda: self._waiting)
 
     async def close(self) -> None:
         """Let running statements end, within the query deadline, and close every connection."""
@@ -195,6 +198,7 @@ class Database:
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
 
     async def _acquire(self, pool: Any) -> Any:
+        self._waiting += 1
         try:
             with Deadline(self._settings.acquire_timeout):
                 return await pool.acquire()
@@ -204,6 +208,8 @@ class Database:
             raise DatabaseUnavailableError("the database did not answer") from None
         except (*_DRIVER_ERRORS, ValueError) as error:
             raise _connect_error(error) from None
+        finally:
+            self._waiting -= 1
 
 
 class Transaction:

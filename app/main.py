@@ -7,10 +7,10 @@ give the same answers.
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from uuid import uuid4
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -41,18 +41,25 @@ _log = logging.getLogger("gatepost")
 def create_app(settings: Settings | None = None) -> Starlette:
     """The application. Without ``settings`` they are read from the environment."""
     settings = settings or _settings_from_environment()
-    database = Database(settings)
+    tracing = None
+    if settings.tracing:
+        from app.tracing import Tracing  # its packages are an extra
+
+        tracing = Tracing()
+    database = tracing.database(settings) if tracing else Database(settings)
     telemetry = Telemetry()
     rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
     auth = auth_services(database, settings.auth, client_addresses) if settings.auth else None
+    if auth and tracing:
+        auth = replace(auth, session_loader=tracing.session_loader(database))
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
     headers = security_headers(https=https)
     redact_server_logs()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with logging_in_batches(telemetry):
+        async with logging_in_batches(telemetry), tracing.exporting() if tracing else nullcontext():
             await database.open()
             try:
                 async with (
@@ -73,9 +80,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *rest.routes(),
             Route("/livez", livez),
             Route("/readyz", readyz),
-            Route("/metrics", metrics),
         ],
         middleware=[
+            *([tracing.middleware()] if tracing else ()),
             Middleware(
                 RequestMiddleware,
                 telemetry=telemetry,
@@ -100,12 +107,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.auth = auth
     app.state.headers = headers | NO_STORE
     return app
-
-
-async def metrics(request: Request) -> Response:
-    """For Prometheus."""
-    request.app.state.telemetry.flush()
-    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 async def http_error(_: Request, error: Exception) -> Response:
