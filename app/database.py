@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from copy import copy
 from functools import cache
 from time import perf_counter
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 import asyncpg
 from prometheus_client import Histogram
@@ -80,6 +80,15 @@ class Gate(Protocol):
         """Give it back."""
 
 
+class PoolLoad(NamedTuple):
+    """Connections in use and idle, statements that wait for one, and connections at most."""
+
+    in_use: int
+    idle: int
+    waiting: int
+    size: int
+
+
 class Database:
     """A pool of connections to one database."""
 
@@ -88,6 +97,7 @@ class Database:
         self._pool: Any = None
         self._whole = self
         self._gate: Gate | None = None
+        self._waiting = 0
 
     def behind(self, gate: Gate) -> Self:
         """The same pool, for statements that pass ``gate`` before they get a connection."""
@@ -122,6 +132,14 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             pass  # the pool has terminated its connections
+
+    @property
+    def load(self) -> PoolLoad:
+        """How the pool is used now."""
+        idle = self._pool.get_idle_size()
+        return PoolLoad(
+            self._pool.get_size() - idle, idle, self._waiting, self._pool.get_max_size()
+        )
 
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement. Raises DatabaseError."""
@@ -204,7 +222,11 @@ class Database:
         pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
-        connection = await self._acquire(pool, gate)
+        self._whole._waiting += 1
+        try:
+            connection = await self._acquire(pool, gate)
+        finally:
+            self._whole._waiting -= 1
         try:
             result = await work(connection)
             if gate is not None:  # the next one need not wait for the release, which is quick now

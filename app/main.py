@@ -7,10 +7,10 @@ give the same answers.
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from uuid import uuid4
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -29,6 +29,7 @@ from app.health import livez, readyz
 from app.logs import logging_in_batches
 from app.middleware import RequestMiddleware
 from app.pages import root
+from app.pool_metrics import export_pool
 from app.purge import purge_in_background
 from app.redaction import redact_server_logs
 from app.responses import API_HEADERS, NO_STORE, error_response, security_headers
@@ -42,7 +43,12 @@ _log = logging.getLogger("gatepost")
 def create_app(settings: Settings | None = None) -> Starlette:
     """The application. Without ``settings`` they are read from the environment."""
     settings = settings or _settings_from_environment()
-    database = Database(settings)
+    tracing = None
+    if settings.tracing:
+        from app.tracing import Tracing  # its packages are an extra
+
+        tracing = Tracing()
+    database = tracing.database(settings) if tracing else Database(settings)
     telemetry = Telemetry()
     rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
@@ -51,14 +57,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if settings.auth
         else None
     )
+    if auth and tracing:
+        loader = tracing.session_loader(database, sharded=settings.citus)
+        auth = replace(auth, session_loader=loader)
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
     headers = security_headers(https=https)
     redact_server_logs()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with logging_in_batches(telemetry):
+        async with logging_in_batches(telemetry), tracing.exporting() if tracing else nullcontext():
             await database.open()
+            export_pool(database)
             try:
                 async with (
                     purge_in_background(database, settings.purge_every, citus=settings.citus),
@@ -79,9 +89,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/", root),
             Route("/livez", livez),
             Route("/readyz", readyz),
-            Route("/metrics", metrics),
         ],
         middleware=[
+            *([tracing.middleware()] if tracing else ()),
             Middleware(
                 RequestMiddleware,
                 telemetry=telemetry,
@@ -107,12 +117,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.auth = auth
     app.state.headers = headers | NO_STORE
     return app
-
-
-async def metrics(request: Request) -> Response:
-    """For Prometheus."""
-    request.app.state.telemetry.flush()
-    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 async def http_error(_: Request, error: Exception) -> Response:

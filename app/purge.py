@@ -69,6 +69,10 @@ _last_success = Gauge(
     "gatepost_purge_last_success_timestamp_seconds",
     "When this process last completed a pass of the purge; 0: not yet",
 )
+_lag = Gauge(
+    "gatepost_purge_lag_seconds",
+    "Seconds since a purge was finished, by whichever process; before the first: since the start",
+)
 
 
 async def purge_now(settings: Settings) -> Mapping[str, int]:
@@ -113,10 +117,15 @@ async def _purge_periodically(database: Database, interval: int, *, citus: bool)
     """Check regularly whether a pass is due. After a failure the next check tries again."""
     # random, so that several processes do not poll at the same moment
     delay = random.uniform(0, min(_MAX_FIRST_DELAY, interval))  # noqa: S311
+    finished = time.monotonic()
+    _lag.set_function(lambda: time.monotonic() - finished)
     while True:
         await asyncio.sleep(delay)
         try:
             await purge(database, interval, pause_factor=_PAUSE_FACTOR, citus=citus)
+            age = (await database.fetch(purges.age, NAME))[0]["age"]
+            if age is not None:
+                finished = time.monotonic() - age.total_seconds()
         except PurgeBlockedError as error:
             _log.error("the purge cannot do its work: %s", error)
         except StatementError as error:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
+from prometheus_client import start_http_server
 
 from app.errors import GatepostError, ListenError
 from app.http_guard import GuardedProtocol
@@ -73,12 +74,26 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )
+    _serve_metrics(settings)
     _allow_connections()
     gc.collect()
     gc.freeze()  # collections skip what the imports made, which stays anyway
     gc.set_threshold(20_000)  # reference counting frees what a request leaves behind
     print(welcome, flush=True)
     uvicorn.Server(config).run([listener])
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """Answer Prometheus on a port of its own, in a thread that ends with the process."""
+    if (port := settings.metrics_port) is None:
+        return
+    try:
+        start_http_server(port, settings.metrics_host)
+    except OSError as error:
+        address = f"port {port} of {settings.metrics_host}"
+        raise ListenError(
+            f"cannot listen on {address} for GATEPOST_METRICS_PORT: {error.strerror}"
+        ) from error
 
 
 def _allow_connections() -> None:

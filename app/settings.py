@@ -6,9 +6,11 @@ fields and the docstrings of their classes.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -268,6 +270,12 @@ def _check_lifetimes(values: dict[str, Any]) -> None:
         )
 
 
+def _has_opentelemetry() -> bool:
+    with suppress(ModuleNotFoundError):
+        return find_spec("opentelemetry.exporter.otlp.proto.http.trace_exporter") is not None
+    return False
+
+
 def _without_user(url: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -299,6 +307,15 @@ class Settings:
         doc="The address to listen on.")
     port: int = setting("PORT", integer(1, 65535), default=8000,
         doc="The port to listen on.")
+    metrics_port: int | None = setting(
+        "GATEPOST_METRICS_PORT", integer(1, 65535), default=None,
+        doc="The port on which `gatepost serve` shows Prometheus [its metrics](#metrics); without "
+            "it they are nowhere.")
+    metrics_host: str = setting(
+        "GATEPOST_METRICS_HOST", text("a host name or address"), default="127.0.0.1",
+        doc="The address of that port. It asks for no key: never one that strangers reach.")
+    tracing: bool = setting("GATEPOST_TRACING", BOOLEAN, default=False,
+        doc="Send [traces](#traces) by OpenTelemetry; needs `pip install 'gatepost[otel]'`.")
     trusted_proxies: tuple[Proxy, ...] = setting(
         "GATEPOST_TRUSTED_PROXIES", proxy_list, default=(),
         doc="The peers whose `X-Forwarded-For` is believed: [behind a proxy](#behind-a-proxy) all "
@@ -342,4 +359,6 @@ class Settings:
         values.setdefault("database_direct_url", values["database_url"])
         if path := values.get("service_keys_file"):
             keys_in_file(path)  # one that cannot be used stops the start
+        if values.get("tracing") and not _has_opentelemetry():
+            raise SettingsError("GATEPOST_TRACING is on: it needs pip install 'gatepost[otel]'")
         return cls(**values, auth=AuthSettings.from_environment(environment))

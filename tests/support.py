@@ -141,6 +141,8 @@ class Service:
     database_url: str
     process: subprocess.Popen[bytes]
     log: Path
+    metrics: str
+    """The address of its metrics."""
 
     @property
     def rest(self) -> str:
@@ -159,8 +161,8 @@ def running_service(
 
     ``root`` is the folder of another copy of the project.
     """
-    port = free_port()
-    address = {"HOST": "127.0.0.1", "PORT": str(port)}
+    port, metrics_port = free_port(), free_port()
+    address = {"HOST": "127.0.0.1", "PORT": str(port), "GATEPOST_METRICS_PORT": str(metrics_port)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"],
@@ -171,7 +173,8 @@ def running_service(
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: process.poll() is not None or answers(f"{url}/readyz"), "ready")
         assert process.poll() is None, log.read_text()
-        yield Service(url, database_url, process, log)
+        metrics = f"http://127.0.0.1:{metrics_port}/metrics"
+        yield Service(url, database_url, process, log, metrics)
     finally:
         end(process)
 

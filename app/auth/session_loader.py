@@ -8,6 +8,8 @@ by the next request. Nothing is kept.
 import asyncio
 from typing import Final
 
+from prometheus_client import Histogram
+
 from app.database import Database
 from app.errors import DatabaseError
 from app.statements import sessions
@@ -17,6 +19,12 @@ MAX_BATCH: Final = 500
 """Tokens in one query."""
 MAX_BATCH_WAIT: Final = 0.05
 """Seconds that lookups wait for the query before theirs; then the two run side by side."""
+
+_tokens: Final = Histogram(
+    "gatepost_session_batch_size",
+    "Sessions that one query looks up",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH),
+)
 
 Lookup = tuple[str, asyncio.Future[UserSession | None]]
 
@@ -50,6 +58,7 @@ class SessionLoader:
 
     async def _query(self) -> None:
         batch = self._take_batch()
+        _tokens.observe(len(batch))
         this = asyncio.current_task()
         timer = asyncio.get_running_loop().call_later(MAX_BATCH_WAIT, self._start_next, this)
         by_token, failure = {}, None

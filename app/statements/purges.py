@@ -115,6 +115,12 @@ finish: Final = statement(
     .returning(_p.finished_at),
 )
 
+age: Final = statement(
+    "purges.age",
+    Query.from_(_p).select(Expression("now() - {}", _p.finished_at, alias="age")).where(_is_it),
+)
+"""How long ago the last pass ended; null: none has."""
+
 release: Final = statement(
     "purges.release",
     Query.update(_p).set(Field("leased_until"), _default).where(_is_ours).returning(_p.name),

@@ -413,10 +413,8 @@ def test_service_purges_and_exports_metrics(postgres: Server, name: str, tmp_pat
         wait_until(lambda: postgres.sql(finished, name) == "t", "a pass")
         assert expired(postgres, name) == 0
         metric = r"gatepost_purge_last_success_timestamp_seconds [1-9]"
-        wait_until(
-            lambda: bool(re.search(metric, httpx.get(f"{running.url}/metrics").text)), "the metric"
-        )
-        text = httpx.get(f"{running.url}/metrics").text
+        wait_until(lambda: bool(re.search(metric, httpx.get(running.metrics).text)), "the metric")
+        text = httpx.get(running.metrics).text
         for table, number in EXPIRED.items():
             assert f'gatepost_purged_total{{table="{table}"}} {number}.0' in text
 
@@ -434,7 +432,7 @@ async def test_concurrent_services_purge_each_row_once(
             def found() -> dict[str, int]:
                 total = dict.fromkeys(STATEMENTS, 0)
                 for service in (one, other):
-                    for table, number in metric.findall(httpx.get(f"{service.url}/metrics").text):
+                    for table, number in metric.findall(httpx.get(service.metrics).text):
                         total[table] += int(number)
                 return total
 

@@ -47,7 +47,7 @@ def service(
 
 
 def refusals(service: Service, status: int) -> float:
-    text = httpx.get(f"{service.url}/metrics").text
+    text = httpx.get(service.metrics).text
     name = f'gatepost_refused_total{{status="{status}"}} '
     return next((float(line.split()[-1]) for line in text.splitlines() if name in line), 0.0)
 

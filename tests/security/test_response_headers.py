@@ -88,7 +88,7 @@ def test_every_response_has_the_headers(
             response = client.request(method, path, headers=headers)
             assert response.status_code == status, path
             check(response, https=https, api=True)
-        for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/", 404)):
+        for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 404), ("/", 404)):
             response = client.get(path)
             assert response.status_code == status
             check(response, https=https, api=False)

@@ -33,6 +33,9 @@ def test_unset_settings_have_their_defaults() -> None:
         service_keys_file=None,
         host="127.0.0.1",
         port=8000,
+        metrics_port=None,
+        metrics_host="127.0.0.1",
+        tracing=False,
         pool_size=10,
         acquire_timeout=5.0,
         query_timeout=10.0,
@@ -53,6 +56,8 @@ GOOD = [
      (ip_network("10.0.0.0/8"), ip_network("::1"), "unix")),
     ("PORT", "1", "port", 1),
     ("PORT", "65535", "port", 65535),
+    ("GATEPOST_METRICS_PORT", "9464", "metrics_port", 9464),
+    ("GATEPOST_METRICS_HOST", "::1", "metrics_host", "::1"),
     ("GATEPOST_POOL_SIZE", "1000", "pool_size", 1000),
     ("GATEPOST_ACQUIRE_TIMEOUT", "0.25", "acquire_timeout", 0.25),
     ("GATEPOST_QUERY_TIMEOUT", "3", "query_timeout", 3.0),
@@ -79,7 +84,13 @@ def test_good_values_cover_every_field() -> None:
     assert covered == {field.name for field in fields(Settings)}
 
 
-WHOLE = ["PORT", "GATEPOST_POOL_SIZE", "GATEPOST_MAX_ROWS", "GATEPOST_MAX_BODY"]
+WHOLE = [
+    "PORT",
+    "GATEPOST_METRICS_PORT",
+    "GATEPOST_POOL_SIZE",
+    "GATEPOST_MAX_ROWS",
+    "GATEPOST_MAX_BODY",
+]
 SECONDS = [
     *("GATEPOST_ACQUIRE_TIMEOUT", "GATEPOST_QUERY_TIMEOUT", "GATEPOST_REQUEST_TIMEOUT"),
     "GATEPOST_REST_QUERY_TIMEOUT",
