@@ -5,10 +5,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.conftest import SERVERS
 from tests.security.raw import auth_service
@@ -29,6 +30,15 @@ Templates = Callable[[Server], str]
 PERSON = {"name": "Ann", "email": "ann@example.com", "password": "correct horse battery"}
 
 
+@pytest.fixture(scope="module")
+def service(
+    postgres_servers: Servers, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    log = tmp_path_factory.mktemp("service") / "service.log"
+    with auth_service(postgres_servers, templates, log, GATEPOST_RATE_LIMIT="memory") as service:
+        yield service
+
+
 def value(service: Service, sample: str) -> float | None:
     """The value of a sample, named with its labels; None when it is not exported."""
     text = httpx.get(service.metrics).text
@@ -36,21 +46,21 @@ def value(service: Service, sample: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def test_metrics_are_on_their_own_port_and_no_other(
+def test_metrics_are_on_their_own_port_and_no_other(service: Service) -> None:
+    assert httpx.get(f"{service.url}/metrics").status_code == 404
+    answer = httpx.get(service.metrics)
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "gatepost_requests_total" in answer.text
+    # whoever asks must not learn what became of a request of somebody else
+    assert httpx.post(service.metrics).status_code == 405
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_without_the_setting_there_are_none(
     postgres_servers: Servers, templates: Templates, tmp_path: Path
 ) -> None:
-    with auth_service(postgres_servers, templates, tmp_path / "log") as service:
-        assert httpx.get(f"{service.url}/metrics").status_code == 404
-        answer = httpx.get(service.metrics)
-        assert answer.headers["content-type"].startswith("text/plain")
-        assert "gatepost_requests_total" in answer.text
-        # whoever asks must not learn what became of a request of somebody else
-        assert httpx.post(service.metrics).status_code == 405
-        assert "access-control-allow-origin" not in answer.headers
-
-
-def test_without_the_setting_there_are_none(database_url: str, tmp_path: Path) -> None:
-    with running_service(database_url, tmp_path / "log", GATEPOST_METRICS_PORT="") as service:
+    log = tmp_path / "log"
+    with auth_service(postgres_servers, templates, log, GATEPOST_METRICS_PORT="") as service:
         assert httpx.get(f"{service.url}/metrics").status_code == 404
         try:
             httpx.get(service.metrics)
@@ -59,7 +69,7 @@ def test_without_the_setting_there_are_none(database_url: str, tmp_path: Path) -
         raise AssertionError("something listens on the port of the metrics")
 
 
-def test_port_that_is_taken_stops_the_start_with_one_line(database_url: str) -> None:
+def test_port_that_is_taken_stops_the_start_with_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -67,7 +77,7 @@ def test_port_that_is_taken_stops_the_start_with_one_line(database_url: str) -> 
         done = subprocess.run(
             [sys.executable, "-m", "app.cli", "serve"],
             cwd=ROOT,
-            env=environment(database_url)
+            env=environment("postgres:///none")
             | {"PORT": str(free_port()), "GATEPOST_METRICS_PORT": port},
             check=False, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
@@ -120,33 +130,26 @@ def test_pool_in_use_and_waiting(
         assert value(service, 'gatepost_pool_connections{state="idle"}') == 2
 
 
-def test_events_and_rate_limits_are_counted_by_name_and_outcome(
-    postgres_servers: Servers, templates: Templates, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    with auth_service(postgres_servers, templates, log, GATEPOST_RATE_LIMIT="memory") as service:
-        limited = 'gatepost_security_events_total{event="rate_limited",outcome="refused"}'
-        wrong = 'gatepost_security_events_total{event="sign_in",outcome="refused"}'
-        assert (value(service, limited), value(service, wrong)) == (0, 0)
-        for _ in range(5):
-            httpx.post(f"{service.url}/api/auth/sign-in/email", json=PERSON)
-        assert (value(service, limited), value(service, wrong)) == (2, 3)
-        httpx.get(f"{service.rest}/users")
-        refused = 'gatepost_security_events_total{event="service_key_refused",outcome="refused"}'
-        assert value(service, refused) == 1
+def test_events_and_rate_limits_are_counted_by_name_and_outcome(service: Service) -> None:
+    limited = 'gatepost_security_events_total{event="rate_limited",outcome="refused"}'
+    wrong = 'gatepost_security_events_total{event="sign_in",outcome="refused"}'
+    assert (value(service, limited), value(service, wrong)) == (0, 0)
+    for _ in range(5):
+        httpx.post(f"{service.url}/api/auth/sign-in/email", json=PERSON)
+    assert (value(service, limited), value(service, wrong)) == (2, 3)
+    httpx.get(f"{service.rest}/users")
+    refused = 'gatepost_security_events_total{event="service_key_refused",outcome="refused"}'
+    assert value(service, refused) == 1
 
 
-def test_batches_of_the_session_loader(
-    postgres_servers: Servers, templates: Templates, tmp_path: Path
-) -> None:
-    with auth_service(postgres_servers, templates, tmp_path / "log") as service:
-        assert value(service, "gatepost_session_batch_size_count") == 0
-        with httpx.Client(base_url=service.url) as client:
-            client.post("/api/auth/sign-up/email", json=PERSON).raise_for_status()
-            for _ in range(3):
-                assert client.get("/api/auth/get-session").json()["user"]["name"] == "Ann"
-        assert value(service, "gatepost_session_batch_size_sum") == 3
-        assert value(service, 'gatepost_session_batch_size_bucket{le="1.0"}') == 3
+def test_batches_of_the_session_loader(service: Service) -> None:
+    assert value(service, "gatepost_session_batch_size_count") == 0
+    with httpx.Client(base_url=service.url) as client:
+        client.post("/api/auth/sign-up/email", json=PERSON).raise_for_status()
+        for _ in range(3):
+            assert client.get("/api/auth/get-session").json()["user"]["name"] == "Ann"
+    assert value(service, "gatepost_session_batch_size_sum") == 3
+    assert value(service, 'gatepost_session_batch_size_bucket{le="1.0"}') == 3
 
 
 def test_lag_of_the_purge(postgres_servers: Servers, templates: Templates, tmp_path: Path) -> None:
@@ -174,15 +177,14 @@ def test_lag_of_the_purge(postgres_servers: Servers, templates: Templates, tmp_p
             assert lag() == 0
 
 
-def test_no_metric_holds_what_a_client_sent(
-    postgres_servers: Servers, templates: Templates, tmp_path: Path
-) -> None:
+def test_no_metric_holds_what_a_client_sent(service: Service) -> None:
     marker = "mark3r"
-    with auth_service(postgres_servers, templates, tmp_path / "log") as service:
-        with httpx.Client(base_url=service.url, headers={"apikey": KEYS["all"]}) as client:
-            client.post("/api/auth/sign-up/email", json=PERSON | {"name": marker})
-            client.get(f"/{marker}", headers={"user-agent": marker, "x-request-id": marker})
-            client.get(f"/rest/v1/{marker}", params={marker: marker})
-            client.request(marker.upper(), "/api/auth/sign-in/email")
-        wait_until(lambda: "users.sign_up" in httpx.get(service.metrics).text, "a statement")
-        assert marker not in httpx.get(service.metrics).text.lower()
+    with httpx.Client(base_url=service.url, headers={"apikey": KEYS["all"]}) as client:
+        client.post(
+            "/api/auth/sign-up/email", json=PERSON | {"name": marker, "email": "b@example.com"}
+        )
+        client.get(f"/{marker}", headers={"user-agent": marker, "x-request-id": marker})
+        client.get(f"/rest/v1/{marker}", params={marker: marker})
+        client.request(marker.upper(), "/api/auth/sign-in/email")
+    wait_until(lambda: "users.sign_up" in httpx.get(service.metrics).text, "a statement")
+    assert marker not in httpx.get(service.metrics).text.lower()
