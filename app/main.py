@@ -43,9 +43,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or _settings_from_environment()
     database = Database(settings)
     telemetry = Telemetry()
-    rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
-    auth = auth_services(database, settings.auth, client_addresses) if settings.auth else None
+    rest = RestAPI(database, settings, client_addresses=client_addresses)
+    auth = (
+        auth_services(database, settings.auth, client_addresses, settings.request_timeout)
+        if settings.auth
+        else None
+    )
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
     headers = security_headers(https=https)
     redact_server_logs()

@@ -80,7 +80,10 @@ class AuthRouter(Router):
 
 
 def auth_services(
-    database: Database, settings: AuthSettings, client_addresses: ClientAddresses
+    database: Database,
+    settings: AuthSettings,
+    client_addresses: ClientAddresses,
+    request_timeout: float,
 ) -> Services:
     """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
@@ -107,7 +110,7 @@ def auth_services(
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(refused),
+        passwords=Passwords(refused, request_timeout),
         tokens=MailTokens(settings.secrets, own_key=settings.better_auth_server == "none"),
         mail=Mail(settings.mail),
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.errors import (
     AuthError,
+    BusyError,
     DatabaseError,
     StatementError,
     TooManyRequestsError,
@@ -92,6 +93,8 @@ def _refusal(error: AuthError) -> Response:
     headers = {} if error.bare else {"content-type": "application/json"}
     if isinstance(error, TooManyRequestsError):
         headers["x-retry-after"] = str(error.retry_after)
+    if isinstance(error, BusyError):
+        headers["retry-after"] = str(error.retry_after)
     if message is None:
         return Response(b"", error.status, headers)
     body = {"message": message} | ({"code": error.code} if error.code else {})
