@@ -26,7 +26,7 @@ from app.client_address import ClientAddresses
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
-from app.logs import logging_in_batches
+from app.logs import RATE_LIMIT, logging_in_batches
 from app.middleware import RequestMiddleware
 from app.purge import purge_in_background
 from app.redaction import redact_server_logs
@@ -35,7 +35,8 @@ from app.rest.api import RestAPI
 from app.settings import Settings
 from app.telemetry import Telemetry
 
-_log = logging.getLogger("gatepost")
+_log = logging.getLogger("gatepost.requests")
+_log.addFilter(RATE_LIMIT)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

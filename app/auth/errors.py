@@ -16,9 +16,11 @@ from app.errors import (
     StatementError,
     TooManyRequestsError,
 )
+from app.logs import RATE_LIMIT
 from app.responses import RETRY_AFTER
 
 _log = logging.getLogger("gatepost.auth")
+_log.addFilter(RATE_LIMIT)
 
 MESSAGES: Final = {
     "ACCOUNT_NOT_FOUND": "Account not found",

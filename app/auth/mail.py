@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import msgspec
 
+from app.logs import RATE_LIMIT
 from app.settings import MailSettings
 
 Kind = Literal["reset-password", "verify-email", "delete-account"]
@@ -33,6 +34,7 @@ _AT_ONCE: Final = 10
 """Connections to the mail server; many refuse more of one client."""
 _MAX_PAUSE: Final = 1.0
 _log = logging.getLogger("gatepost.mail")
+_log.addFilter(RATE_LIMIT)
 
 TEXTS: Final[dict[Kind, tuple[str, str, str]]] = {
     "reset-password": (

@@ -49,7 +49,7 @@ class Passwords:
         self._threads = asyncio.Semaphore(_THREADS)
         self._pool = ThreadPoolExecutor(_THREADS, "password")
         self._refused = refused
-        self._timeout = timeout
+        self._longest_wait = timeout / 3
         self._taken = 0
         self._seconds = 0.1
         """What a hash took lately."""
@@ -59,10 +59,10 @@ class Passwords:
         """A place in the queue, for a request that hashes in the block.
 
         It is taken before the account is looked at, so that its lack says nothing about it.
-        Raises BusyError when there is none, or a hash would come too late for the request.
+        Raises BusyError when there is none, or a third of the request's time would go by.
         """
         wait = self._taken * self._seconds / _THREADS
-        if self._taken >= _PLACES or wait > self._timeout:
+        if self._taken >= _PLACES or wait > self._longest_wait:
             raise BusyError(math.ceil(wait))
         self._taken += 1
         try:
