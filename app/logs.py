@@ -7,8 +7,8 @@ and formatters; what is said of a request are then attributes of its record.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from logging.handlers import MemoryHandler
 from time import monotonic
@@ -97,6 +97,7 @@ class RateLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if hasattr(record, "left_out"):
             return True
+        self.flush()  # also where nothing does it regularly
         kind = (record.name, str(record.msg).partition("\n")[0])
         if record.exc_info and record.exc_info[2]:
             *_, (frame, line) = walk_tb(record.exc_info[2])
@@ -136,23 +137,17 @@ RATE_LIMIT: Final = RateLimit()
 """The limit of every logger whose lines strangers can cause."""
 
 
-@contextmanager
-def json_log() -> Iterator[None]:
-    """Write what anybody logs while the block lasts, for a process that is nothing but the service.
+def log_as_json() -> None:
+    """Write what any library logs as JSON, for a process that is nothing but the service.
 
-    Lines of libraries that strangers can cause are limited.
+    What strangers can cause is limited; logging itself writes what waits when the process ends.
     """
-    handler, root = _json_handler(), logging.getLogger()
-    root.addHandler(handler)
+    logging.getLogger().addHandler(_json_handler())
+    logging.captureWarnings(True)
     for name in ("gatepost", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.INFO)
     for name in ("asyncio", "uvicorn.error"):
         logging.getLogger(name).addFilter(RATE_LIMIT)
-    logging.captureWarnings(True)
-    try:
-        yield
-    finally:
-        handler.close()
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ import uvicorn
 
 from app.errors import GatepostError, ListenError
 from app.http_guard import GuardedProtocol
-from app.logs import json_log
+from app.logs import log_as_json
 from app.main import create_app
 from app.process import exit_on_signals, exit_with
 from app.settings import Settings
@@ -32,7 +32,8 @@ def main() -> None:
     exit_on_signals()
     try:
         settings = Settings.from_environment(os.environ)
-        with listening_socket(settings) as listener, json_log():
+        with listening_socket(settings) as listener:
+            log_as_json()
             run(settings, listener, f"Gatepost on {base_url(settings)}")
     except GatepostError as error:
         exit_with(error)

@@ -41,7 +41,7 @@ _running = Gauge("gatepost_password_hashes_running", "Passwords that are being h
 class Passwords:
     """Hashes with at most two threads, so that sign-ins leave the rest of the service its time."""
 
-    def __init__(self, refused: frozenset[str] = frozenset(), timeout: float = math.inf) -> None:
+    def __init__(self, refused: frozenset[str], timeout: float) -> None:
         """``refused``: passwords, in lower case, that nobody may choose.
 
         ``timeout``: seconds that a request may take.
