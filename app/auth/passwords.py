@@ -27,8 +27,6 @@ MAX_LENGTH: Final = 128
 _THREADS: Final = 2
 _PLACES: Final = 64
 """Requests at most that hash a password or will: some five seconds of work."""
-_PATIENCE: Final = 0.1
-"""Seconds that a request waits before its client may have given it up."""
 _MEMORY: Final = 64 * 1024 * 1024
 _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
@@ -97,19 +95,32 @@ class Passwords:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], Result], request: Request) -> Result:
-        came = perf_counter()
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_raise_when_gone(request))
+                result = await self._run_in_turn(work)
+                watch.cancel()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return result
+
+    async def _run_in_turn(self, work: Callable[[], Result]) -> Result:
         with _waiting.track_inprogress():
             await self._threads.acquire()
         started = perf_counter()
         try:
-            if started - came > _PATIENCE and await request.is_disconnected():
-                raise ClientDisconnect
             with _running.track_inprogress():
                 result = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._threads.release()
         self._seconds += (perf_counter() - started - self._seconds) / 8
         return result
+
+
+async def _raise_when_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    raise ClientDisconnect
 
 
 def hashed(password: str, salt: str) -> str:
