@@ -13,7 +13,8 @@
     ├── RequestTooLargeError             a request body is longer than the limit
     ├── RestError                        the REST API refuses a request
     ├── AuthError                        the auth API refuses a request
-    │   └── TooManyRequestsError         … because there were too many
+    │   ├── TooManyRequestsError         … because there were too many
+    │   └── BusyError                    … because too many wait already
     ├── DbmateError                      dbmate failed
     ├── MigrationError                   a migration failed and was rolled back
     │   ├── MigrationFilesError          the files are not what db/migrations.lock vouches for
@@ -146,6 +147,14 @@ class TooManyRequestsError(AuthError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(429, message="Too many requests. Please try again later.")
+        self.retry_after = retry_after
+
+
+class BusyError(AuthError):
+    """Too many requests wait for the same work; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(503, message="Too many requests are waiting. Please try again later.")
         self.retry_after = retry_after
 
 

@@ -10,7 +10,6 @@ neither in size nor in time. ``gatepost serve`` runs on GuardedProtocol, and so 
 import asyncio
 import logging
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import httptools
@@ -18,6 +17,7 @@ from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.joined_writes import JoinedWrites
+from app.logs import RATE_LIMIT
 from app.responses import error_response
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a head; also what a body may have more of framing than data
@@ -26,9 +26,9 @@ MAX_URL: Final = 40 * 1024  # bytes; the REST API takes query strings of 32 KiB
 MAX_PIPELINED: Final = 20  # requests that wait for the answers before theirs
 _SLICE: Final = 16 * 1024  # bytes parsed at a time
 LINGER: Final = 2  # seconds in which a client that still sends can read its refusal
-_LOG_INTERVAL: Final = 10  # seconds between two lines, for strangers cause them
 
 _log = logging.getLogger("gatepost.http")
+_log.addFilter(RATE_LIMIT)
 _refused = Counter(
     "gatepost_refused_total", "Requests refused on the socket, for their form or time", ["status"]
 )
@@ -58,8 +58,6 @@ class GuardedProtocol(HttpToolsProtocol):
 
     head_time = 10.0
     """Seconds for a head, and for the rest of a body whose request was answered without it."""
-    _next_line = 0.0
-    _unlogged = 0
     parser: httptools.HttpRequestParser
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -202,7 +200,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._ended = True
         self._stop_timer()
         _refused.labels(refusal.status).inc()
-        self._log(refusal)
+        peer = self.client[0] if self.client else "a socket"
+        _log.warning("refused a request of %s with %d: %s", peer, refusal.status, refusal.message)
         cycle = self.cycle
         if self._in_body:
             under_way = not cycle.response_started and not self.pipeline
@@ -229,16 +228,3 @@ class GuardedProtocol(HttpToolsProtocol):
         headers = [*self.server_state.default_headers, *response.raw_headers]
         lines += [b"%s: %s" % header for header in headers]
         return b"\r\n".join([*lines, b"", bytes(response.body)])
-
-    def _log(self, refusal: Refusal) -> None:
-        now = monotonic()
-        if now < GuardedProtocol._next_line:
-            GuardedProtocol._unlogged += 1
-            return
-        more, GuardedProtocol._unlogged = GuardedProtocol._unlogged, 0
-        GuardedProtocol._next_line = now + _LOG_INTERVAL
-        peer = self.client[0] if self.client else "a socket"
-        _log.warning(
-            "refused a request of %s with %d: %s; %d more since the last such line",
-            peer, refusal.status, refusal.message, more,
-        )  # fmt: skip

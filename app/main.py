@@ -26,7 +26,7 @@ from app.client_address import ClientAddresses
 from app.database import Database
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
-from app.logs import logging_in_batches
+from app.logs import RATE_LIMIT, logging_in_batches
 from app.middleware import RequestMiddleware
 from app.pages import root
 from app.pool_metrics import export_pool
@@ -37,7 +37,8 @@ from app.rest.api import RestAPI
 from app.settings import Settings
 from app.telemetry import Telemetry
 
-_log = logging.getLogger("gatepost")
+_log = logging.getLogger("gatepost.requests")
+_log.addFilter(RATE_LIMIT)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -50,13 +51,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         tracing = Tracing()
     database = tracing.database(settings) if tracing else Database(settings)
     telemetry = Telemetry()
-    rest = RestAPI(database, settings)
     client_addresses = ClientAddresses(settings.trusted_proxies)
-    auth = (
-        auth_services(database, settings.auth, client_addresses, sharded=settings.citus)
-        if settings.auth
-        else None
-    )
+    rest = RestAPI(database, settings, client_addresses=client_addresses)
+    auth = auth_services(database, settings, client_addresses)
     if auth and tracing:
         loader = tracing.session_loader(database, sharded=settings.citus)
         auth = replace(auth, session_loader=loader)

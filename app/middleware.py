@@ -96,6 +96,13 @@ class RequestMiddleware:
             await response(scope, receive, send_with_id)
         except ClientDisconnect:
             pass
+        except asyncio.CancelledError:  # the server stops, and its patience is at an end
+            if not status:
+                headers = {**RETRY_AFTER, "connection": "close"}
+                response = error_response(503, "503", "The service is stopping", headers=headers)
+                self._prepare_error(scope, response)
+                await response(scope, receive, send_with_id)
+            raise
         except Exception:
             status = status or 500  # of the response that Starlette makes of it
             raise
@@ -109,12 +116,18 @@ class RequestMiddleware:
         if scope["method"] in ("GET", "HEAD"):  # their body is not read
             return receive
 
+        state, ended = scope["state"], False
+
         async def receive_noting_its_end() -> Message:
+            nonlocal ended
             try:
-                return await receive()
-            except asyncio.CancelledError:
-                scope["state"]["body_is_late"] = True
+                message = await receive()
+            except asyncio.CancelledError:  # also when only asked whether the client is there
+                state["body_is_late"] = not ended
                 raise
+            state["body_is_late"] = False
+            ended = not message.get("more_body", False)
+            return message
 
         return limited(scope, receive_noting_its_end, self.max_body)
 

@@ -18,6 +18,7 @@ from prometheus_client import start_http_server
 
 from app.errors import GatepostError, ListenError
 from app.http_guard import GuardedProtocol
+from app.logs import log_as_json
 from app.main import create_app
 from app.process import exit_on_signals, exit_with
 from app.settings import Settings
@@ -33,6 +34,7 @@ def main() -> None:
     try:
         settings = Settings.from_environment(os.environ)
         with listening_socket(settings) as listener:
+            log_as_json()
             run(settings, listener, f"Gatepost on {base_url(settings)}")
     except GatepostError as error:
         exit_with(error)

@@ -32,7 +32,7 @@ from app.auth.session_management import GET_SESSION
 from app.auth.tokens import MailTokens
 from app.client_address import ClientAddresses
 from app.database import Database
-from app.settings import AuthSettings
+from app.settings import AuthSettings, Settings
 
 _PATH: Final = f"{PREFIX}/get-session".encode()
 
@@ -80,13 +80,17 @@ class AuthRouter(Router):
 
 
 def auth_services(
-    database: Database,
-    settings: AuthSettings,
-    client_addresses: ClientAddresses,
-    *,
-    sharded: bool = False,
+    database: Database, settings: Settings, client_addresses: ClientAddresses
+) -> Services | None:
+    """What the endpoints use, made from the settings; None when the auth API is off."""
+    if settings.auth is None:
+        return None
+    return _services(database, settings, settings.auth, client_addresses)
+
+
+def _services(
+    database: Database, whole: Settings, settings: AuthSettings, client_addresses: ClientAddresses
 ) -> Services:
-    """What the endpoints use, made from the settings."""
     signer = Signer(settings.secrets)
     origins = Origins(settings.base_url, settings.trusted_origins)
     rate_limiter = RateLimiter(settings.rate_limit, database)
@@ -95,7 +99,7 @@ def auth_services(
     return Services(
         settings=settings,
         database=database,
-        session_loader=ShardLoader(database) if sharded else SessionLoader(database),
+        session_loader=ShardLoader(database) if whole.citus else SessionLoader(database),
         client_addresses=client_addresses,
         rate_limiter=rate_limiter,
         account_limit=AccountLimit(rate_limiter, database, pseudonyms),
@@ -111,7 +115,7 @@ def auth_services(
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(refused),
+        passwords=Passwords(refused, whole.request_timeout),
         tokens=MailTokens(settings.secrets, own_key=settings.better_auth_server == "none"),
         mail=Mail(settings.mail),
     )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth.account_limit import AccountLimit
@@ -76,6 +77,7 @@ class RequestContext:
     """One request: what came, and what goes out besides the body."""
 
     services: Services
+    request: Request
     method: str
     headers: Mapping[str, str]
     cookies: dict[str, str]

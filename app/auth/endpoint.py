@@ -25,7 +25,13 @@ from app.auth.errors import error_response
 from app.auth.rate_limit import Rule, default_rule
 from app.auth.validation import Check
 from app.body_limit import limited
-from app.errors import AuthError, DatabaseError, RequestTooLargeError, TooManyRequestsError
+from app.errors import (
+    AuthError,
+    BusyError,
+    DatabaseError,
+    RequestTooLargeError,
+    TooManyRequestsError,
+)
 from app.redaction import safe_path
 
 Handler = Callable[[RequestContext], Awaitable[Any]]
@@ -95,9 +101,10 @@ class Endpoint:
         checked: bool,
     ) -> None:
         """``checked``: the handler refused, and not a check before it."""
-        if isinstance(error, DatabaseError):
+        if isinstance(error, DatabaseError | BusyError):
             if self.event is not None:
-                context.log_event(context.event or self.event, "failed", reason="DATABASE")
+                reason = "BUSY" if isinstance(error, BusyError) else "DATABASE"
+                context.log_event(context.event or self.event, "failed", reason=reason)
             return
         path, reason = safe_path(_path(request)), error.code
         if isinstance(error, TooManyRequestsError):
@@ -161,6 +168,16 @@ get: Final = partial(AuthRoute, "GET")
 post: Final = partial(AuthRoute, "POST")
 
 
+def hashing(handler: Handler) -> Handler:
+    """A handler that hashes passwords: it does not begin without a place in their queue."""
+
+    async def with_place(context: RequestContext) -> Any:
+        with context.services.passwords.place():
+            return await handler(context)
+
+    return with_place
+
+
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """A preflight request, or a path that no endpoint has, which counts for the rate limit too."""
     if scope["type"] == "websocket":
@@ -202,6 +219,7 @@ def _context(services: Services, request: Request) -> RequestContext:
     path_params = request.path_params
     return RequestContext(
         services=services,
+        request=request,
         method=request.method,
         headers=headers,
         cookies=cookies.parse("; ".join(headers.getlist("cookie"))),

@@ -11,13 +11,16 @@ from starlette.responses import Response
 
 from app.errors import (
     AuthError,
+    BusyError,
     DatabaseError,
     StatementError,
     TooManyRequestsError,
 )
+from app.logs import RATE_LIMIT
 from app.responses import RETRY_AFTER
 
 _log = logging.getLogger("gatepost.auth")
+_log.addFilter(RATE_LIMIT)
 
 MESSAGES: Final = {
     "ACCOUNT_NOT_FOUND": "Account not found",
@@ -92,6 +95,8 @@ def _refusal(error: AuthError) -> Response:
     headers = {} if error.bare else {"content-type": "application/json"}
     if isinstance(error, TooManyRequestsError):
         headers["x-retry-after"] = str(error.retry_after)
+    if isinstance(error, BusyError):
+        headers["retry-after"] = str(error.retry_after)
     if message is None:
         return Response(b"", error.status, headers)
     body = {"message": message} | ({"code": error.code} if error.code else {})

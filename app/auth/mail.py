@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import msgspec
 
+from app.logs import RATE_LIMIT
 from app.settings import MailSettings
 
 Kind = Literal["reset-password", "verify-email", "delete-account"]
@@ -27,9 +28,13 @@ NoticeKind = Literal[
     "email-change-requested", "email-changed", "password-changed", "account-deleted"
 ]
 _TIMEOUT: Final = 20.0
+_STOP_TIMEOUT: Final = 5.0
 _WAITING: Final = 1000
+_AT_ONCE: Final = 10
+"""Connections to the mail server; many refuse more of one client."""
 _MAX_PAUSE: Final = 1.0
 _log = logging.getLogger("gatepost.mail")
+_log.addFilter(RATE_LIMIT)
 
 TEXTS: Final[dict[Kind, tuple[str, str, str]]] = {
     "reset-password": (
@@ -81,6 +86,7 @@ class Mail:
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
+        self._connections = asyncio.Semaphore(_AT_ONCE)
         self.possible: Final = settings.possible
 
     async def send(self, kind: Kind, email: str, user_id: str, url: str, token: str) -> None:
@@ -102,9 +108,11 @@ class Mail:
         task.add_done_callback(self._sending.discard)
 
     async def close(self) -> None:
-        """Let what is on its way arrive, within the deadline of a mail."""
+        """Let what is on its way arrive, for some seconds."""
         if self._sending:
-            await asyncio.wait(self._sending, timeout=_TIMEOUT)
+            _, late = await asyncio.wait(self._sending, timeout=_STOP_TIMEOUT)
+            if late:
+                _log.error("%d mails were not sent: the service stopped", len(late))
 
     async def _deliver(self, record: dict[str, str], make: Callable[[], EmailMessage]) -> None:
         kind = record["kind"]
@@ -117,7 +125,8 @@ class Mail:
             if self._settings.url is not None:
                 # not at once: the next request would wait for it, and so tell that there was one
                 await asyncio.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311
-                await self._transmit(make(), self._settings.url)
+                async with self._connections:
+                    await self._transmit(make(), self._settings.url)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             _log.error("a mail %s was not sent: %s", kind, type(error).__name__)
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.auth import passwords, proofs, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext
-from app.auth.endpoint import post
+from app.auth.endpoint import hashing, post
 from app.auth.validation import boolean, fields, optional, string
 from app.database import Transaction
 from app.errors import AuthError
@@ -19,7 +19,7 @@ async def change_password(context: RequestContext) -> Any:
     context.services.passwords.check_new(body["newPassword"])
     passwords.check_length(body["currentPassword"])
     old = await check_current(context, body["currentPassword"])
-    stored = await context.services.passwords.hash(body["newPassword"])
+    stored = await context.services.passwords.hash(body["newPassword"], context.request)
     revoke = body.get("revokeOtherSessions") is True
     new = sessions.new_session(context)
 
@@ -61,7 +61,7 @@ async def check_current(
         raise AuthError(400, missing)
     services, user = context.services, context.user
     attempt = await services.account_limit.begin_own(user.id)
-    if not await services.passwords.verify(found.password, password):
+    if not await services.passwords.verify(found.password, password, context.request):
         raise AuthError(400, "INVALID_PASSWORD")
     await services.account_limit.succeed(attempt)
     return found.password
@@ -78,14 +78,14 @@ _CHANGE: Final = fields(
 routes: Final = [
     post(
         "/change-password",
-        change_password,
+        hashing(change_password),
         body=_CHANGE,
         session="session",
         event="password_changed",
     ),
     post(
         "/verify-password",
-        verify_password,
+        hashing(verify_password),
         body=fields({"password": string}),
         session="session",
         event="password_verified",

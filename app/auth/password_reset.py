@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from app.auth import proofs
 from app.auth.context import CREDENTIAL, RequestContext, redirect, utc_now
-from app.auth.endpoint import get, post
+from app.auth.endpoint import get, hashing, post
 from app.auth.tokens import reset_token
 from app.auth.validation import email, fields, optional, string
 from app.database import Transaction
@@ -65,7 +65,7 @@ async def reset_password(context: RequestContext) -> Any:
         user_id = UUID(proof.value)
     except ValueError:
         raise AuthError(400, "USER_NOT_FOUND") from None
-    stored = await context.services.passwords.hash(password)
+    stored = await context.services.passwords.hash(password, context.request)
     identifiers = proofs.identifiers(context, proofs.RESET, token)
     context.event_user = user_id
 
@@ -105,7 +105,7 @@ routes: Final = [
     ),
     post(
         "/reset-password",
-        reset_password,
+        hashing(reset_password),
         body=fields({"newPassword": string, "token": optional(string)}),
         query=fields({"token": optional(string)}),
         event="password_reset",

@@ -1,4 +1,4 @@
-"""Passwords: their policy, and scrypt as Better Auth stores it, in a bounded pool of threads.
+"""Passwords: their policy, and scrypt as Better Auth stores it, in two threads and a bounded queue.
 
 ``salt:key`` in hex: N 16384, r 16, p 1, 64 bytes; the salt is the hex text itself; the password is
 NFKC. One hash takes 60–150 ms of a core and 32 MiB; hashlib releases the interpreter lock.
@@ -7,31 +7,66 @@ NFKC. One hash takes 60–150 ms of a core and 32 MiB; hashlib releases the inte
 import asyncio
 import hashlib
 import hmac
+import math
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Final, TypeVar
 
-from app.errors import AuthError
+from prometheus_client import Gauge
+from starlette.requests import ClientDisconnect, Request
+
+from app.errors import AuthError, BusyError
 
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
 _THREADS: Final = 2
+_PLACES: Final = 64
+"""Requests at most that hash a password or will: some five seconds of work."""
 _MEMORY: Final = 64 * 1024 * 1024
 _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
 Result = TypeVar("Result")
 
+_waiting = Gauge("gatepost_password_hashes_waiting", "Passwords that wait to be hashed")
+_running = Gauge("gatepost_password_hashes_running", "Passwords that are being hashed")
+
 
 class Passwords:
     """Hashes with at most two threads, so that sign-ins leave the rest of the service its time."""
 
-    def __init__(self, refused: frozenset[str] = frozenset()) -> None:
-        """``refused``: passwords, in lower case, that nobody may choose."""
+    def __init__(self, refused: frozenset[str], timeout: float) -> None:
+        """``refused``: passwords, in lower case, that nobody may choose.
+
+        ``timeout``: seconds that a request may take.
+        """
+        self._threads = asyncio.Semaphore(_THREADS)
         self._pool = ThreadPoolExecutor(_THREADS, "password")
         self._refused = refused
+        self._longest_wait = timeout / 3
+        self._taken = 0
+        self._seconds = 0.1
+        """What a hash took lately."""
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, for a request that hashes in the block.
+
+        It is taken before the account is looked at, so that its lack says nothing about it.
+        Raises BusyError when there is none, or a third of the request's time would go by.
+        """
+        wait = self._taken * self._seconds / _THREADS
+        if self._taken >= _PLACES or wait > self._longest_wait:
+            raise BusyError(math.ceil(wait))
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     def check_new(self, password: str) -> None:
         """Raises AuthError 400 for a new password that is too short, too long or too common."""
@@ -41,26 +76,51 @@ class Passwords:
         if _normal(password).lower() in self._refused:
             raise AuthError(400, "PASSWORD_COMPROMISED")
 
-    async def hash(self, password: str) -> str:
-        """What is stored for a password."""
-        return await self._run(lambda: hashed(password, secrets.token_hex(16)))
+    async def hash(self, password: str, request: Request) -> str:
+        """What is stored for a password. Raises ClientDisconnect when nobody waits for it."""
+        return await self._run(lambda: hashed(password, secrets.token_hex(16)), request)
 
-    async def verify(self, stored: str, password: str) -> bool:
-        """Whether it is the stored password's."""
+    async def verify(self, stored: str, password: str, request: Request) -> bool:
+        """Whether it is the stored password's. Raises ClientDisconnect when nobody waits for it."""
         salt, _, key = stored.partition(":")
         return await self._run(
-            lambda: hmac.compare_digest(_key(password, salt).encode(), key.encode())
+            lambda: hmac.compare_digest(_key(password, salt).encode(), key.encode()), request
         )
 
-    async def dummy_hash(self, password: str) -> None:
+    async def dummy_hash(self, password: str, request: Request) -> None:
         """Take the time of a hash, so that an unknown user costs what a known one does."""
-        await self.hash(password)
+        await self.hash(password, request)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _run(self, work: Callable[[], Result], request: Request) -> Result:
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_raise_when_gone(request))
+                result = await self._run_in_turn(work)
+                watch.cancel()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return result
+
+    async def _run_in_turn(self, work: Callable[[], Result]) -> Result:
+        with _waiting.track_inprogress():
+            await self._threads.acquire()
+        started = perf_counter()
+        try:
+            with _running.track_inprogress():
+                result = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._threads.release()
+        self._seconds += (perf_counter() - started - self._seconds) / 8
+        return result
+
+
+async def _raise_when_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    raise ClientDisconnect
 
 
 def hashed(password: str, salt: str) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from app.auth import email_verification, passwords, proofs, sessions
 from app.auth.context import RequestContext, redirect, utc_now
-from app.auth.endpoint import get, post
+from app.auth.endpoint import get, hashing, post
 from app.auth.password_change import check_current
 from app.auth.tokens import deletion_token
 from app.auth.validation import (
@@ -176,7 +176,7 @@ routes: Final = [
     ),
     post(
         "/delete-user",
-        delete_user,
+        hashing(delete_user),
         body=fields(_CALLBACK | _DELETION),
         session="session",
         event="user_deleted",

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.auth import passwords, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext
-from app.auth.endpoint import post
+from app.auth.endpoint import hashing, post
 from app.auth.validation import boolean, fields, is_email, optional, string
 from app.errors import AuthError
 from app.statements import users
@@ -21,11 +21,11 @@ async def sign_in(context: RequestContext) -> Any:
     found = await context.database.fetchrow(users.with_password, CREDENTIAL, attempt.email)
     if found is None or found.password is None:
         # takes as long as a wrong password does
-        await context.services.passwords.dummy_hash(password)
+        await context.services.passwords.dummy_hash(password, context.request)
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
     user = found.user
     context.event_user = user.id
-    if not await context.services.passwords.verify(found.password, password):
+    if not await context.services.passwords.verify(found.password, password, context.request):
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
     await account_limit.succeed(attempt)
     if context.settings.require_email_verification and not user.email_verified:
@@ -59,7 +59,7 @@ _FIELDS: Final = fields(
 routes: Final = [
     post(
         "/sign-in/email",
-        sign_in,
+        hashing(sign_in),
         body=_FIELDS,
         accepts_form=True,
         checks_login_csrf=True,

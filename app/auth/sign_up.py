@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from app.auth import email_verification, serializers, sessions
 from app.auth.context import CREDENTIAL, RequestContext, utc_now
-from app.auth.endpoint import post
+from app.auth.endpoint import hashing, post
 from app.auth.validation import (
     boolean,
     both,
@@ -36,7 +36,7 @@ async def sign_up(context: RequestContext) -> Any:
     signs_in = settings.auto_sign_in and not settings.require_email_verification
     if signs_in and await context.database.fetchrow(users.by_email, address):
         raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
-    stored = await context.services.passwords.hash(password)
+    stored = await context.services.passwords.hash(password, context.request)
     hashed_at = time.monotonic()
     remember = body.get("rememberMe") is not False
     new = sessions.new_session(context, remember=remember)
@@ -89,7 +89,7 @@ _FIELDS: Final = fields(
 routes: Final = [
     post(
         "/sign-up/email",
-        sign_up,
+        hashing(sign_up),
         body=both(_FIELDS, record),
         accepts_form=True,
         checks_login_csrf=True,

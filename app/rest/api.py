@@ -53,7 +53,11 @@ class RestAPI:
     """The endpoints, and the plans they share."""
 
     def __init__(
-        self, database: Database, settings: Settings, relations: Mapping[str, Relation] = RELATIONS
+        self,
+        database: Database,
+        settings: Settings,
+        relations: Mapping[str, Relation] = RELATIONS,
+        client_addresses: ClientAddresses | None = None,
     ) -> None:
         if settings.citus:
             relations = sharded(relations)
@@ -68,7 +72,7 @@ class RestAPI:
         self._replica = _replica(settings)
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings)
-        self._client_addresses = ClientAddresses(settings.trusted_proxies)
+        self._client_addresses = client_addresses or ClientAddresses(settings.trusted_proxies)
         self._secrets = frozenset(column.name for column in columns if column.secret)
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from app import logs
-from app.logs import logging_in_batches
+from app.logs import RATE_LIMIT, logging_in_batches
 from app.telemetry import FinishedRequest, Telemetry
 from tests.support import ROOT
 
@@ -81,6 +81,33 @@ async def test_record_that_cannot_be_formatted_leaves_the_others(
             logger.warning("good")
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     assert json.loads(lines[-1])["message"] == "good"
+
+
+async def test_limited_kind_is_one_line_in_its_time_and_how_many_were_left_out(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FLUSH_INTERVAL", 0.01)
+    monkeypatch.setattr(logs, "_LIMIT_INTERVAL", 0.2)
+    with unconfigured():
+        logger = logging.getLogger("gatepost.limited")
+        logger.addFilter(RATE_LIMIT)
+        async with logging_in_batches(Telemetry()):
+            for number in range(5):
+                logger.warning("stranger %d", number)
+                for value in ("", []):
+                    try:
+                        int(value)  # type: ignore[arg-type]
+                    except (TypeError, ValueError):
+                        logger.exception("failed")
+            logger.warning("other")
+            await asyncio.sleep(1)
+            logger.warning("stranger %d", 5)
+            lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    found = [(line["message"], line.get("left_out")) for line in lines]
+    failed = ("failed", None)  # one for each type of exception
+    assert found[:4] == [("stranger 0", None), failed, failed, ("other", None)]
+    assert found[4:7] == [("stranger 4", 3), ("failed", 3), ("failed", 3)]
+    assert found[7:] == [("stranger 5", None)]
 
 
 OWN_LOGGING = """

@@ -30,6 +30,12 @@ async def _slow(_: Request) -> Response:
     return PlainTextResponse("late")
 
 
+async def _queued(request: Request) -> Response:
+    for read in (request.is_disconnected, request.body, request.is_disconnected):
+        await read()
+    return await _slow(request)
+
+
 async def _broken(_: Request) -> Response:
     raise LookupError("a secret")
 
@@ -46,6 +52,7 @@ def client(timeout: float = 5, max_body: int = 100) -> httpx.AsyncClient:
         routes=[
             Route("/echo", _echo, methods=["POST"]),
             Route("/slow", _slow),
+            Route("/queued", _queued, methods=["POST"]),
             Route("/broken", _broken),
             Route("/timeout", _timeout),
             Route("/api/auth/reset-password/{token}", _echo),
@@ -101,10 +108,11 @@ async def test_body_past_the_deadline_answers_408() -> None:
 
 async def test_request_past_the_deadline_answers_503() -> None:
     async with client(timeout=0.05) as http:
-        answer = await http.get("/slow")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json()["message"] == "No answer within 0.05 s"
-    assert answer.headers["x-request-id"]
+        answers = [await http.get("/slow"), await http.post("/queued", content=b"x")]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["message"] == "No answer within 0.05 s"
+        assert answer.headers["x-request-id"]
 
 
 async def test_timeout_error_of_a_handler_is_no_deadline() -> None:
