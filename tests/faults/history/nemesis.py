@@ -45,8 +45,8 @@ def _wait_until_whole(services: Sequence[ServiceProcess]) -> None:
     wait_until(lambda: all(one.is_ready() for one in services), "every service is ready again")
 
 
-async def silence(proxies: Sequence[Proxy], seconds: float = 0.5) -> None:
-    """Nothing passes; then the connections are reset, as by a firewall that forgot them."""
+async def silence(proxies: Sequence[Proxy], seconds: float = 2.0) -> None:
+    """Nothing passes for longer than a statement may take; then the connections are reset."""
     for proxy in proxies:
         proxy.silent = True
     await asyncio.sleep(seconds)

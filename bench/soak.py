@@ -1,0 +1,239 @@
+"""An hour of mixed load: memory, descriptors, backends and latency have to stay flat.
+
+    make soak                               # or: python bench/soak.py --seconds 3600
+
+One service as it is deployed, on an embedded PostgreSQL: session lookups of which many refresh,
+REST reads and inserts, changes of users, lists and sign-ins, and the purge each minute. The load is
+measured in windows; of those after the first, which fills caches and pools, the last quarter is
+compared with the first. Latency is compared as a multiple of what lookups by hand take meanwhile on
+a copy of the database as it was, and PostgreSQL does not wait for the disk, so that what else the
+machine does is of little account.
+The exit code is 1 if something grew, or a request failed.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # instead of the folder of the script
+
+from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
+from bench import rivals  # noqa: E402
+from bench.compare import LIMIT_B, OPTIONS, SIGNING_IN, Bench, lookups, rest  # noqa: E402
+from bench.harness import Contestant, Request, load, memory, spread, table, write  # noqa: E402
+
+CONNECTIONS: Final = 8
+UPDATE_AGE: Final = 60
+"""Seconds after which a session is refreshed; the refreshes are spread over them."""
+ORIGIN: Final = "https://soak.test"
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was measured in one window of load, and at its end."""
+
+    p50: float
+    """Milliseconds, as the next."""
+    p99: float
+    requests: float
+    """A second."""
+    memory: float
+    """Resident megabytes of the service."""
+    descriptors: float
+    """Open files and sockets of the service."""
+    backends: float
+    """Connections to PostgreSQL that clients have."""
+    by_hand: tuple[float, float]
+    """p50 and p99 of the same lookups by hand, milliseconds."""
+    errors: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What has to stay flat: the last quarter may be ``factor`` times the first and ``more``."""
+
+    name: str
+    value: Callable[[Window], float]
+    factor: float
+    more: float
+
+
+MEASURES: Final = (
+    Measure("memory, MB", lambda one: one.memory, 1.05, 2),
+    Measure("descriptors", lambda one: one.descriptors, 1.0, 2),
+    Measure("backends", lambda one: one.backends, 1.0, 2),
+    Measure("p50, × by hand", lambda one: one.p50 / one.by_hand[0], 1.25, 0),
+    Measure("p99, × by hand", lambda one: one.p99 / one.by_hand[1], 1.5, 0),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The medians of a measure in the first and the last quarter, and what the last may be."""
+
+    name: str
+    first: float
+    last: float
+    allowed: float
+
+    @property
+    def is_flat(self) -> bool:
+        return self.last <= self.allowed
+
+
+def verdicts(windows: Sequence[Window]) -> list[Verdict]:
+    """Each measure by its quarters. Raises ValueError for fewer than five windows."""
+    warm = windows[1:]
+    if len(warm) < 4:
+        raise ValueError(f"{len(windows)} windows are too few to compare quarters")
+    quarter = len(warm) // 4
+    found = []
+    for one in MEASURES:
+        first = statistics.median(map(one.value, warm[:quarter]))
+        last = statistics.median(map(one.value, warm[-quarter:]))
+        found.append(Verdict(one.name, first, last, first * one.factor + one.more))
+    return found
+
+
+def mixed(bench: Bench) -> list[Request]:
+    """Lookups, with one in ten something else."""
+    looked_up, by_kind = lookups(bench), rest(bench)
+    json_post = {"Content-Type": "application/json", "Origin": ORIGIN}
+    others: list[Request] = []
+    for number, (_, _, headers, _) in enumerate(looked_up[: len(looked_up) // 10]):
+        name = json.dumps({"name": f"Name {number}"}).encode()
+        reads, pages = by_kind["one row by id"], by_kind["a page of 50"]
+        others += [
+            reads[number % len(reads)],
+            ("POST", "/api/auth/update-user", {**headers, **json_post}, name),
+            ("GET", "/api/auth/list-sessions", headers, b""),
+            by_kind["insert"][0] if number % 2 else pages[0],
+        ]
+    wanted: list[Request] = []
+    for number, lookup in enumerate(looked_up):
+        wanted.append(lookup)
+        if number % 10 == 9:
+            wanted.append(others[number // 10 % len(others)])
+    return wanted
+
+
+def window(
+    bench: Bench, service: Contestant, base: Contestant, sign_ins: Path, seconds: int
+) -> Window:
+    """One window of load; in its first part somebody signs in without pause."""
+    with ThreadPoolExecutor() as pool:
+        signed_in = pool.submit(load, service.port, sign_ins, max(1, seconds // 5), 1)
+        by_hand = pool.submit(load, base.port, base.requests, seconds, 1)
+        result = load(service.port, service.requests, seconds, CONNECTIONS)
+    same, results = by_hand.result(), (result, signed_in.result())
+    return Window(
+        p50=result["p50"] / 1e3,
+        p99=result["p99"] / 1e3,
+        requests=result["requests"] / result["duration_us"] * 1e6,
+        memory=memory(service.pid),
+        descriptors=sum(1 for _ in Path(f"/proc/{service.pid}/fd").iterdir()),
+        backends=int(
+            bench.database.sql(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+        ),
+        by_hand=(same["p50"] / 1e3, same["p99"] / 1e3),
+        errors=sum(one["status_errors"] + one["socket_errors"] for one in results),
+    )
+
+
+def soak(bench: Bench, seconds: int, each: int) -> list[Window]:
+    """The windows of ``each`` seconds that make up ``seconds``."""
+    windows: list[Window] = []
+    bench.database.sql(
+        "UPDATE sessions SET expires_at = now() + interval '7 days'"
+        f" - random() * interval '{UPDATE_AGE} s'"
+    )
+    bench.database.sql("VACUUM (ANALYZE) sessions")
+    bench.database.sql("CREATE DATABASE by_hand TEMPLATE gatepost")
+    untouched = bench.url.replace("/gatepost?", "/by_hand?")
+    with (
+        bench.running(LIMIT_B, lookups(bench), DATABASE_URL=untouched) as base,
+        bench.running(
+            "Gatepost",
+            mixed(bench),
+            GATEPOST_PURGE_EVERY="60",
+            GATEPOST_SESSION_UPDATE_AGE=str(UPDATE_AGE),
+            GATEPOST_TRUSTED_ORIGINS=ORIGIN,
+        ) as service,
+    ):
+        node = rivals.BetterAuth("")
+        node.start(bench.url, 0)
+        posts: list[Request] = [
+            ("POST", path, headers | {"Origin": ORIGIN}, body)
+            for path, headers, body in node.sign_in(SIGNING_IN)
+        ]
+        sign_ins = write(bench.folder / "sign-ins", posts)
+        for _ in range(max(5, seconds // each)):
+            found = window(bench, service, base, sign_ins, each)
+            windows.append(found)
+            print(
+                f"{len(windows) * each:5} s  {found.requests:6.0f} requests/s"
+                f"  p50 {found.p50:.2f} ms  p99 {found.p99:.1f} ms  {found.memory:.1f} MB"
+                f"  {found.descriptors:.0f} descriptors  {found.backends:.0f} backends"
+                f"  by hand {found.by_hand[0]:.2f} and {found.by_hand[1]:.1f} ms"
+                f"  {found.errors} errors",
+                flush=True,
+            )
+    return windows
+
+
+def report(windows: Sequence[Window]) -> bool:
+    """Print the comparison; gives whether all is well."""
+    found = verdicts(windows)
+    errors = sum(one.errors for one in windows)
+    rows = [
+        [
+            one.name,
+            f"{one.first:.2f}",
+            f"{one.last:.2f}",
+            f"{one.allowed:.2f}",
+            "flat" if one.is_flat else "GREW",
+        ]
+        for one in found
+    ]
+    print()
+    print(table(("", "first quarter", "last quarter", "allowed", ""), rows))
+    print("\nThe service's own p50 and p99, ms: ", end="")
+    warm = windows[1:]
+    print(spread([one.p50 for one in warm]), "and", spread([one.p99 for one in warm], 1))
+    count = sum(one.requests for one in windows) / len(windows)
+    print(f"\n{len(windows)} windows, {count:.0f} requests/s, {errors} errors")
+    return errors == 0 and all(one.is_flat for one in found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=int, default=3600)
+    parser.add_argument("--window", type=int, help="seconds; default a sixtieth of all, 5 to 60")
+    parser.add_argument("--users", type=int, default=20_000)
+    parser.add_argument("--sessions", type=int, default=100_000)
+    options = parser.parse_args()
+    options.lookups = min(2_000, options.sessions)
+    each = options.window or min(60, max(5, options.seconds // 60))
+    with tempfile.TemporaryDirectory(prefix="gatepost-soak-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # for the user the server runs as; the data in it is private
+        with EmbeddedPostgres(folder / "postgres", options={**OPTIONS, "fsync": "off"}) as postgres:
+            bench = Bench(postgres, folder, options)
+            bench.seed()
+            windows = soak(bench, options.seconds, each)
+    raise SystemExit(0 if report(windows) else 1)
+
+
+if __name__ == "__main__":
+    main()
