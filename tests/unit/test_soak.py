@@ -9,7 +9,7 @@ from bench.soak import Window, verdicts
 
 FLAT = Window(
     p50=2.0, p99=20.0, requests=1000.0, memory=50.0, descriptors=30, backends=11,
-    by_hand=(1.0, 10.0), errors=0,
+    cpu=0.5, errors=0,
 )  # fmt: skip
 
 
@@ -25,13 +25,16 @@ def test_growth_in_the_last_quarter_is_seen() -> None:
     assert grown(memory=56.0) == ["memory, MB"]
     assert grown(descriptors=33) == ["descriptors"]
     assert grown(backends=14) == ["backends"]
-    assert grown(p50=2.6) == ["p50, × by hand"]
-    assert grown(p99=31.0) == ["p99, × by hand"]
+    assert grown(p50=3.2) == ["p50, ms"]
+    assert grown(p99=36.0) == ["p99, ms"]
+    assert grown(cpu=0.8) == ["CPU, ms a request"]
 
 
-def test_latency_may_grow_as_that_of_the_machine_does() -> None:
-    assert grown(p50=8.0, p99=80.0, by_hand=(4.0, 40.0)) == []
-    assert grown(by_hand=(0.5, 10.0)) == ["p50, × by hand"]
+def test_window_in_which_the_machine_was_busy_is_no_growth_but_one_leak_is() -> None:
+    busy = [FLAT] * 12 + [replace(FLAT, p50=9.0, p99=90.0)]
+    assert all(one.is_flat for one in verdicts(busy))
+    leak = [FLAT] * 12 + [replace(FLAT, descriptors=40)]
+    assert not all(one.is_flat for one in verdicts(leak))
 
 
 def test_first_window_is_of_no_account() -> None:

@@ -94,7 +94,7 @@ class Clients:
     async def run(self, number: int, trouble: Coroutine[Any, Any, None]) -> None:
         """``number`` clients act for as long as ``trouble`` lasts; raises what it raises."""
         async with self._http, asyncio.TaskGroup() as group:
-            await asyncio.gather(*(self._sign_up() for _ in range(2)))
+            await asyncio.gather(*(self._sign_up() for _ in range(3)))
             until = group.create_task(trouble)
             for _ in range(number):
                 group.create_task(self._client(until))
@@ -108,11 +108,11 @@ class Clients:
             self._list: 6,
             self._revoke: 12,
             self._sign_out: 4,
-            self._revoke_others: 2,
+            self._revoke_others: 3,
             self._rename: 8,
             self._sign_in: 2,
-            self._change_password: 1,
-            self._delete: 1,
+            self._change_password: 2,
+            self._delete: 2,
         }
         while not until.done():
             person = self._random.choice(self._people) if self._people else None
