@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -66,10 +67,11 @@ class Measure:
     more: float
 
 
+# The pool opens its connections as they are needed, ten at most.
 MEASURES: Final = (
     Measure("memory, MB", lambda one: one.memory, max, 1.05, 2),
-    Measure("descriptors", lambda one: one.descriptors, max, 1.0, 2),
-    Measure("backends", lambda one: one.backends, max, 1.0, 2),
+    Measure("descriptors", lambda one: one.descriptors, max, 1.0, 4),
+    Measure("backends", lambda one: one.backends, max, 1.0, 3),
     Measure("p50, ms", lambda one: one.p50, min, 1.25, 0.5),
     Measure("p99, ms", lambda one: one.p99, min, 1.5, 5),
     Measure("CPU, ms a request", lambda one: one.cpu, min, 1.25, 0.1),
@@ -135,6 +137,7 @@ def window(bench: Bench, service: Contestant, sign_ins: Path, seconds: int) -> W
     before = cpu(service.pid) + bench.database.cpu()
     result = load(service.port, service.requests, seconds - beside, CONNECTIONS)
     used = cpu(service.pid) + bench.database.cpu() - before
+    time.sleep(0.5)  # the service sees that the clients have gone
     results = (signed_in.result(), busy, result)
     return Window(
         p50=result["p50"] / 1e3,
