@@ -13,7 +13,7 @@ NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage lint audit lock schema docs bench
+.PHONY: help serve test coverage lint audit lock schema docs bench history soak
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,6 +69,12 @@ schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the mig
 
 bench: $(ENVIRONMENT) ## Compare the speed with others, some 15 minutes; ARGS as bench/compare.py has them
 	@exec .venv/bin/python bench/compare.py $(ARGS)
+
+history: $(ENVIRONMENT) ## Check histories while everything is broken; SECONDS of each, default 300
+	@HISTORY_SECONDS=$(or $(SECONDS),300) exec .venv/bin/python -m pytest -s tests/faults/history
+
+soak: $(ENVIRONMENT) ## An hour of mixed load: memory, backends and latency stay flat; SECONDS, ARGS
+	@exec .venv/bin/python bench/soak.py $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and the settings in docs/OPERATIONS.md
 	@.venv/bin/python scripts/document_settings.py
