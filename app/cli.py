@@ -75,7 +75,7 @@ def dev_command() -> None:
     settings = Settings.from_environment(os.environ | {"DATABASE_URL": url})
     with listening_socket(settings) as listener, _development_database() as data:
         settings = Settings.from_environment(os.environ)
-        asyncio.run(runner.migrate(settings.database_direct_url))
+        asyncio.run(runner.migrate(settings.direct_url()))
         if data is not None:
             settings = asyncio.run(_with_service_role(settings))
         run(settings, listener, _welcome(settings, base_url(settings), data, key))
@@ -108,7 +108,7 @@ def migrate_command(
 ) -> None:
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
     exit_on_signals(128)
-    url = Settings.from_environment(os.environ).database_direct_url
+    url = Settings.from_environment(os.environ).direct_url()
     if to is not None and to not in [m.version for m in files.load_verified(folder)]:
         raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
     if status or dry_run:
@@ -188,7 +188,7 @@ def statements_command() -> None:
 
 async def _print_statements(settings: Settings, migrate: bool) -> None:
     if migrate:
-        await runner.migrate(settings.database_direct_url)
+        await runner.migrate(settings.direct_url())
     async with connect(settings.database_url) as connection:
         plans = await explain(connection, every_statement())
     for statement, plan in plans.items():

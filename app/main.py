@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with logging_in_batches(telemetry):
             await database.open()
             try:
+                await database.check()
                 async with (
                     purge_in_background(database, settings.purge_every),
                     rest.following_its_keys(),
