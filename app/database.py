@@ -122,7 +122,7 @@ class Database:
         """Connect once: what is wrong with the way to the database is in the log from the start."""
         with suppress(DatabaseError, TimeoutError):
             async with asyncio.timeout(_CHECK_TIMEOUT):
-                await self._attempt(_no_reset)
+                await self._run("pool.connect", _no_reset)
 
     async def _check_connection(self, connection: Any) -> None:
         try:

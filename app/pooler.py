@@ -15,14 +15,21 @@ from app.settings import Pooler
 SQLSTATES: Final = frozenset(("26000", "42P05"))
 """A prepared statement does not exist, or exists already."""
 
-UNDECLARED: Final = (
-    "a pooler is in front of DATABASE_URL: set GATEPOST_POOLER to transaction, "
-    "or to prepared if it keeps named prepared statements (PgBouncer 1.21 and later)"
-)
-UNFIT: Final = (
-    "the pooler in front of DATABASE_URL does not keep named prepared statements: "
-    "set GATEPOST_POOLER to transaction, or max_prepared_statements in PgBouncer 1.21 and later"
-)
+_WRONG: Final[dict[Pooler, str]] = {
+    "none": (
+        "a pooler is in front of DATABASE_URL: set GATEPOST_POOLER to transaction, "
+        "or to prepared if it keeps named prepared statements (PgBouncer 1.21 and later)"
+    ),
+    "prepared": (
+        "the pooler in front of DATABASE_URL does not keep named prepared statements: "
+        "set GATEPOST_POOLER to transaction, or max_prepared_statements in PgBouncer 1.21 and later"
+    ),
+    "transaction": (
+        "the pooler in front of DATABASE_URL lost a statement: GATEPOST_POOLER=transaction needs "
+        "one in transaction or session mode"
+    ),
+}
+"""What to change, by the setting's value."""
 
 _CHECK: Final = (
     "/* gatepost:pooler.check */ SELECT pg_backend_pid(), "
@@ -55,7 +62,7 @@ async def check(connection: Any, pooler: Pooler) -> None:
 
 def wrong(pooler: Pooler) -> PoolerError:
     """The error with the setting to change, for a service that has the value ``pooler``."""
-    return PoolerError(UNDECLARED if pooler == "none" else UNFIT)
+    return PoolerError(_WRONG[pooler])
 
 
 def report(error: PoolerError) -> None:

@@ -453,7 +453,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}")
     options.lookups = min(LOOKED_UP, options.sessions)
-    rivals.install()
+    if options.sections != ["pooler"]:  # where only Gatepost runs
+        rivals.install()
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # for the user the server runs as; the data in it is private
