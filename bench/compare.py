@@ -11,16 +11,20 @@ import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+
+import httpx
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # instead of the folder of the script
@@ -52,6 +56,8 @@ KEY: Final = "a service key of the bench"
 LOOKED_UP: Final = 20_000
 """Sessions that are looked up, from all over the table."""
 SIGNING_IN: Final = 2_000
+ALONE: Final = 1_000
+"""Requests of a lone client to each contestant behind a pooler."""
 LIMIT_B: Final = "by hand (LIMIT-B)"
 
 OPTIONS: Final = {"shared_buffers": "1GB", "shared_preload_libraries": "pg_stat_statements"}
@@ -419,13 +425,36 @@ def behind_pooler(bench: Bench) -> None:
                         GATEPOST_POOLER=mode,
                     )
                     others.append(stack.enter_context(running))
-            bench.rounds([base, *others])
+            everyone = [base, *others]
+            alone = one_client(everyone, requests[:ALONE])
+            bench.rounds(everyone)
             rows = [
-                [each.name, *(spread(each.ratios(base, value)) for value in (_rate, _p99, _cpu))]
-                for each in (base, *others)
+                [
+                    each.name,
+                    f"{waited / alone[0]:.2f}",
+                    *(spread(each.ratios(base, value)) for value in (_rate, _p99, _cpu)),
+                ]
+                for each, waited in zip(everyone, alone, strict=True)
             ]
             print(f"\n## Behind a pooler: {kind}, as multiples of the direct way\n")
-            print(table(("", "requests/s", "p99", "CPU of the service"), rows))
+            head = ("requests/s", "p99", "CPU of the service")
+            print(table(("", "time of a lone request", *head), rows))
+
+
+def one_client(contestants: list[Contestant], requests: list[Request]) -> list[float]:
+    """Seconds of a request, asked by turns: the lowest tenth, which a busy machine moves least."""
+    seconds: list[list[float]] = [[] for _ in contestants]
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{each.port}"))
+            for each in contestants
+        ]
+        for method, path, headers, _ in requests:
+            for client, times in zip(clients, seconds, strict=True):
+                started = time.perf_counter()
+                client.request(method, path, headers=dict(headers)).raise_for_status()
+                times.append(time.perf_counter() - started)
+    return [statistics.quantiles(times, n=10)[0] for times in seconds]
 
 
 SECTIONS: Final = {
