@@ -77,7 +77,7 @@ def dev_command() -> None:
         settings = Settings.from_environment(os.environ)
         if data is not None:
             _say("Applying the migrations")
-        asyncio.run(runner.migrate(settings.database_direct_url))
+        asyncio.run(runner.migrate(settings.direct_url()))
         if data is not None:
             settings = asyncio.run(_with_service_role(settings))
         run(settings, listener, _welcome(settings, base_url(settings), data, key))
@@ -110,7 +110,7 @@ def migrate_command(
 ) -> None:
     """Apply the pending migrations to DATABASE_DIRECT_URL, or else DATABASE_URL."""
     exit_on_signals(128)
-    url = Settings.from_environment(os.environ).database_direct_url
+    url = Settings.from_environment(os.environ).direct_url()
     if to is not None and to not in [m.version for m in files.load_verified(folder)]:
         raise typer.BadParameter(f"{to} is not the version of a migration", param_hint="--to")
     if status or dry_run:
@@ -190,7 +190,7 @@ def statements_command() -> None:
 
 async def _print_statements(settings: Settings, migrate: bool) -> None:
     if migrate:
-        await runner.migrate(settings.database_direct_url)
+        await runner.migrate(settings.direct_url())
     async with connect(settings.database_url) as connection:
         plans = await explain(connection, every_statement())
     for statement, plan in plans.items():

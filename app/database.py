@@ -18,16 +18,18 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import asyncpg
 from prometheus_client import Histogram
 
+from app import pooler
 from app.deadline import Deadline
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,
     DatabaseUnavailableError,
+    PoolerError,
     PoolExhaustedError,
     QueryTimeoutError,
     StatementError,
 )
-from app.settings import Settings
+from app.settings import Pooler, Settings
 from app.sql import Statement
 
 Row = TypeVar("Row")
@@ -54,6 +56,8 @@ _ATTEMPTS: Final = 3
 _CACHED_STATEMENTS: Final = 200
 _IDLE_LIFETIME: Final = 300.0
 """Seconds after which an unused connection is closed: a firewall may have dropped it."""
+_CHECK_TIMEOUT: Final = 1.0
+"""Seconds that the start waits at most for the check of its first connection."""
 _CLEANUP_TIMEOUT: Final = 2.0
 """Seconds for a ROLLBACK or a cancellation; a connection that takes longer is terminated."""
 
@@ -114,14 +118,28 @@ class Database:
                 min_size=0,
                 max_size=settings.pool_size,
                 max_inactive_connection_lifetime=_IDLE_LIFETIME,
+                init=self._check_connection,
                 reset=_no_reset,
                 timeout=settings.acquire_timeout,
                 command_timeout=settings.query_timeout,
-                statement_cache_size=0 if settings.behind_pooler else _CACHED_STATEMENTS,
+                statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
                 server_settings=SERVER_SETTINGS,
             )
         except ValueError:  # its text can quote a part of the password
             raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
+
+    async def check(self) -> None:
+        """Connect once: what is wrong with the way to the database is in the log from the start."""
+        with suppress(DatabaseError, TimeoutError):
+            async with asyncio.timeout(_CHECK_TIMEOUT):
+                await self._run("pool.connect", _no_reset)
+
+    async def _check_connection(self, connection: Any) -> None:
+        try:
+            await pooler.check(connection, self._settings.pooler)
+        except PoolerError as error:
+            pooler.report(error)
+            raise
 
     async def close(self) -> None:
         """Let running statements end, within the query deadline, and close every connection."""
@@ -206,13 +224,20 @@ class Database:
                 try:
                     return await self._attempt(work)
                 except _DRIVER_ERRORS as error:
-                    if getattr(error, "sqlstate", None) in _FAILOVER_SQLSTATES:
+                    sqlstate = getattr(error, "sqlstate", None)
+                    if sqlstate in _FAILOVER_SQLSTATES | pooler.SQLSTATES:
                         await self._whole._pool.expire_connections()
+                    if sqlstate in pooler.SQLSTATES:
+                        wrong = pooler.wrong(self._settings.pooler)
+                        pooler.report(wrong)
+                        raise wrong from None
                     pause = _pause_before_retry(error, attempt)
                     if pause is None:
                         raise _statement_error(
                             error, timeout or self._settings.query_timeout
                         ) from None
+                    if isinstance(error, asyncpg.InvalidCachedStatementError):
+                        work = _without_names(work, self._settings.pooler)
                 attempt += 1
                 await asyncio.sleep(pause)
         finally:
@@ -290,6 +315,10 @@ class Connection:
         backend = await self._run(self._connection.fetchval("SELECT pg_backend_pid()"))
         return self._connection.get_server_pid() == backend
 
+    async def check_pooler(self, declared: Pooler) -> None:
+        """Raises PoolerError, or another DatabaseError."""
+        await self._run(pooler.check(self._connection, declared))
+
     async def fetch(
         self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
     ) -> list[Row]:
@@ -361,6 +390,31 @@ async def _fetchrow(
 ) -> Row | None:
     record = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
     return record if statement.row is None or record is None else statement.row(*record)
+
+
+class _Unnamed:
+    """A connection that prepares each statement anew and without a name."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def fetch(self, text: str, *arguments: Any, timeout: float | None = None) -> Any:
+        prepared = await self._connection.prepare(text, name="", timeout=timeout)
+        return await prepared.fetch(*arguments, timeout=timeout)
+
+    async def fetchrow(self, text: str, *arguments: Any, timeout: float | None = None) -> Any:
+        prepared = await self._connection.prepare(text, name="", timeout=timeout)
+        return await prepared.fetchrow(*arguments, timeout=timeout)
+
+
+def _without_names(
+    work: Callable[[Any], Awaitable[Result]], declared: Pooler
+) -> Callable[[Any], Awaitable[Result]]:
+    """PgBouncer gives the same text the same outdated statement, whatever the client's name."""
+    return work if declared != "prepared" else lambda connection: work(_Unnamed(connection))
 
 
 async def _no_reset(_: Any) -> None:

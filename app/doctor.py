@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from app.database import Connection, connect
-from app.errors import DatabaseUnavailableError, MigrationError, StatementError
+from app.errors import DatabaseUnavailableError, MigrationError, PoolerError, StatementError
 from app.migrations import catalogue
 from app.migrations.runner import status
 from app.redaction import redacted_url, without_password
@@ -82,15 +82,19 @@ async def pooler(settings: Settings, service: Connection) -> Outcome:
     """Migrations need the server itself, and the service has to know about a pooler."""
     if await service.is_direct():
         text = "none before DATABASE_URL"
-        if settings.behind_pooler:
-            text += "; without DATABASE_DIRECT_URL prepared statements would be kept"
+        if settings.pooler == "transaction":
+            text += "; without GATEPOST_POOLER prepared statements would be kept"
         return "ok", text
-    if not settings.behind_pooler:
-        return "fail", "before DATABASE_URL: give the server's own address in DATABASE_DIRECT_URL"
     async with connect(settings.database_direct_url) as direct:
-        if not await direct.is_direct():
-            return "fail", "before DATABASE_DIRECT_URL too: migrations need the server itself"
-    return "ok", "before DATABASE_URL; DATABASE_DIRECT_URL leads to the server"
+        reaches_server = await direct.is_direct()
+    missing = "the server's own address is missing in DATABASE_DIRECT_URL"
+    try:
+        await service.check_pooler(settings.pooler)
+    except PoolerError as error:
+        return "fail", str(error) if reaches_server else f"{error}; {missing}"
+    if not reaches_server:
+        return "fail", f"before DATABASE_URL, and {missing}: migrations need it"
+    return "ok", f"before DATABASE_URL ({settings.pooler}); DATABASE_DIRECT_URL leads to the server"
 
 
 async def time_zone(service: Connection, direct_url: str) -> Outcome:

@@ -7,6 +7,7 @@
     │   ├── StatementError               the server refused a statement
     │   └── DatabaseUnavailableError     no server that takes statements answered in time
     │       ├── DatabaseMissingError     the server has no database of that name
+    │       ├── PoolerError              a pooler is between that GATEPOST_POOLER does not name
     │       ├── PoolExhaustedError       every connection stayed in use until the deadline
     │       └── QueryTimeoutError        a statement ran into its deadline
     ├── InlinedValueError                a statement holds a value in its text
@@ -79,6 +80,10 @@ class DatabaseUnavailableError(DatabaseError):
 
 class DatabaseMissingError(DatabaseUnavailableError):
     """The server answers, but has no database of that name."""
+
+
+class PoolerError(DatabaseUnavailableError):
+    """The pooler in front of the database is not the one that GATEPOST_POOLER names."""
 
 
 class PoolExhaustedError(DatabaseUnavailableError):

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.database import Database
-from app.errors import DatabaseError, PoolExhaustedError, StatementError
+from app.errors import DatabaseError, PoolerError, PoolExhaustedError, StatementError
 from app.migrations.files import versions
 from app.responses import RETRY_AFTER
 from app.statements import migrations
@@ -38,6 +38,8 @@ async def _unready_reason(database: Database, *, citus: bool) -> str | None:
         if not error.is_undefined_table:
             return "the database refuses to answer"
         rows = []
+    except PoolerError as error:
+        return str(error)
     except PoolExhaustedError:
         return "every connection to the database is in use"
     except DatabaseError:

@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await database.open()
             export_pool(database)
             try:
+                await database.check()
                 async with (
                     purge_in_background(database, settings.purge_every, citus=settings.citus),
                     rest.running(),

@@ -13,7 +13,6 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
-from urllib.parse import urlsplit
 
 from app.environment import (
     BOOLEAN,
@@ -37,6 +36,7 @@ from app.errors import SettingsError
 
 KeyScope = Literal["read", "write", "secrets"]
 PluginName = Literal["bearer"]
+Pooler = Literal["none", "transaction", "prepared"]
 RateLimitMode = Literal["database", "memory", "off"]
 BetterAuthServer = Literal["plain", "hashed", "none"]
 SCOPES: Final[frozenset[KeyScope]] = frozenset(get_args(KeyScope))
@@ -276,11 +276,6 @@ def _has_opentelemetry() -> bool:
     return False
 
 
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The service and the REST API. Timeouts are in seconds, sizes in bytes."""
@@ -290,9 +285,14 @@ class Settings:
         doc="The database; several hosts, separated by commas, are allowed.")
     database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
         documented_default="as `DATABASE_URL`",
-        doc="The way to the database without a pooler, for migrations; when it differs by more "
-            "than the role, the service keeps no prepared statements, which PgBouncer before 1.21 "
-            "cannot handle.")
+        doc="The server's own address, for migrations and the doctor: required for them when "
+            "`DATABASE_URL` leads to a pooler.")
+    pooler: Pooler = setting("GATEPOST_POOLER", one_of("none", "transaction", "prepared"),
+        default="none",
+        doc="What `DATABASE_URL` leads to: `none`: the server itself; `transaction`: "
+            "[a pooler](#behind-a-pooler), to which the service sends no named prepared "
+            "statement; `prepared`: one that keeps these apart itself, such as PgBouncer 1.21 and "
+            "later with `max_prepared_statements`, which is faster.")
     replica_url: str | None = setting(
         "GATEPOST_REPLICA_URL", POSTGRES_URL, default=None, secret=True,
         doc="Replicas, for the reads of the REST API that "
@@ -342,10 +342,14 @@ class Settings:
     auth: AuthSettings | None = None
     """None: the auth API is off."""
 
-    @property
-    def behind_pooler(self) -> bool:
-        """Whether a pooler is between; prepared statements are not kept then."""
-        return _without_user(self.database_direct_url) != _without_user(self.database_url)
+    def direct_url(self) -> str:
+        """``database_direct_url`` for what needs the server itself. Raises SettingsError."""
+        if self.pooler != "none" and self.database_direct_url == self.database_url:
+            raise SettingsError(
+                "DATABASE_DIRECT_URL is not set: behind a pooler (GATEPOST_POOLER) "
+                "this needs the server's own address"
+            )
+        return self.database_direct_url
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

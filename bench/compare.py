@@ -11,21 +11,27 @@ import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # instead of the folder of the script
 
 from app.auth.passwords import hashed  # noqa: E402
 from app.devserver.postgres import EmbeddedPostgres  # noqa: E402
+from app.devserver.system_user import SYSTEM_USER  # noqa: E402
 from app.migrations.runner import migrate  # noqa: E402
 from bench import rivals  # noqa: E402
 from bench.by_hand import STATEMENTS  # noqa: E402
@@ -50,6 +56,8 @@ KEY: Final = "a service key of the bench"
 LOOKED_UP: Final = 20_000
 """Sessions that are looked up, from all over the table."""
 SIGNING_IN: Final = 2_000
+ALONE: Final = 1_000
+"""Requests of a lone client to each contestant behind a pooler."""
 LIMIT_B: Final = "by hand (LIMIT-B)"
 
 OPTIONS: Final = {"shared_buffers": "1GB", "shared_preload_libraries": "pg_stat_statements"}
@@ -374,11 +382,87 @@ def growth(bench: Bench) -> None:
     print(table(("clients", "×"), least))
 
 
+@contextmanager
+def pgbouncer(bench: Bench, program: str, **options: str) -> Iterator[str]:
+    """PgBouncer in transaction mode in front of the database; yields its address."""
+    port, parts = free_port(), urlsplit(bench.url)
+    folder = bench.folder / f"pgbouncer-{port}"
+    folder.mkdir()
+    configuration = folder / "pgbouncer.ini"
+    lines = [
+        "[databases]",
+        f"* = host='{parse_qs(parts.query)['host'][0]}' user=postgres",
+        "[pgbouncer]",
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =",
+        "auth_type = any\npool_mode = transaction",
+        *(f"{name} = {value}" for name, value in options.items()),
+    ]
+    configuration.write_text("\n".join(lines))
+    user = ("-u", SYSTEM_USER) if os.geteuid() == 0 else ()
+    command = [program, "-q", *user, str(configuration)]
+    with server(command, os.environ, port, folder / "log", folder):
+        yield f"postgres://postgres@127.0.0.1:{port}{parts.path}?sslmode=disable"
+
+
+def behind_pooler(bench: Bench) -> None:
+    """Gatepost behind PgBouncer, beside the same on the server's own address."""
+    one = rest(bench)["one row by id"]
+    for kind, requests in (("get-session", lookups(bench)), ("one row by id", one)):
+        with ExitStack() as stack:
+            base = stack.enter_context(bench.running("direct", requests))
+            others = []
+            for program in bench.options.pgbouncer:
+                said = subprocess.run([program, "--version"], check=True, capture_output=True)
+                version = said.stdout.split()[1].decode()
+                able = tuple(map(int, version.split(".")[:2])) >= (1, 21)
+                for mode in ("transaction", "prepared") if able else ("transaction",):
+                    kept = {"max_prepared_statements": "200"} if mode == "prepared" else {}
+                    url = stack.enter_context(pgbouncer(bench, program, **kept))
+                    running = bench.running(
+                        f"PgBouncer {version}, {mode}",
+                        requests,
+                        DATABASE_URL=url,
+                        GATEPOST_POOLER=mode,
+                    )
+                    others.append(stack.enter_context(running))
+            everyone = [base, *others]
+            alone = one_client(everyone, requests[:ALONE])
+            bench.rounds(everyone)
+            rows = [
+                [
+                    each.name,
+                    f"{waited / alone[0]:.2f}",
+                    *(spread(each.ratios(base, value)) for value in (_rate, _p99, _cpu)),
+                ]
+                for each, waited in zip(everyone, alone, strict=True)
+            ]
+            print(f"\n## Behind a pooler: {kind}, as multiples of the direct way\n")
+            head = ("requests/s", "p99", "CPU of the service")
+            print(table(("", "time of a lone request", *head), rows))
+
+
+def one_client(contestants: list[Contestant], requests: list[Request]) -> list[float]:
+    """Seconds of a request, asked by turns: the lowest tenth, which a busy machine moves least."""
+    seconds: list[list[float]] = [[] for _ in contestants]
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{each.port}"))
+            for each in contestants
+        ]
+        for method, path, headers, _ in requests:
+            for client, times in zip(clients, seconds, strict=True):
+                started = time.perf_counter()
+                client.request(method, path, headers=dict(headers)).raise_for_status()
+                times.append(time.perf_counter() - started)
+    return [statistics.quantiles(times, n=10)[0] for times in seconds]
+
+
 SECTIONS: Final = {
     "session": session,
     "rest": rest_api,
     "sign-in": sign_in,
     "growth": growth,
+    "pooler": behind_pooler,
 }
 
 
@@ -389,12 +473,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of each round")
     parser.add_argument("--users", type=int, default=rivals.USERS)
     parser.add_argument("--sessions", type=int, default=rivals.SESSIONS)
+    parser.add_argument(
+        "--pgbouncer", action="append", metavar="PROGRAM", help="may be given several times"
+    )
     options = parser.parse_args()
+    options.pgbouncer = options.pgbouncer or ["pgbouncer"]
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}")
     options.lookups = min(LOOKED_UP, options.sessions)
-    rivals.install()
+    if options.sections != ["pooler"]:  # where only Gatepost runs
+        rivals.install()
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # for the user the server runs as; the data in it is private

@@ -18,9 +18,16 @@ _KEPT: Final = "GATEPOST_TEST_DATABASE_URL"
 GIVEN_URL: Final = os.environ.get("DATABASE_URL") or os.environ.get(_KEPT)
 """The server to test on instead of our own."""
 
+_KEPT_POOLER: Final = "TEST_POOLER"
+
+POOLER: Final = os.environ.get("GATEPOST_TEST_POOLER") or os.environ.get(_KEPT_POOLER)
+"""A program of PgBouncer, to put in front of the database of every service that a test starts."""
+
 for _name in list(os.environ):
     if _name.startswith(("DATABASE_", "DBMATE_", "GATEPOST_", "PG")) or _name in ("HOST", "PORT"):
         del os.environ[_name]
 
 if GIVEN_URL:
     os.environ[_KEPT] = GIVEN_URL
+if POOLER:
+    os.environ[_KEPT_POOLER] = POOLER

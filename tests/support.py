@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.environment import BOOLEAN, declared
+from tests import POOLER
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -159,24 +160,29 @@ def running_service(
 ) -> Iterator[Service]:
     """The service as a process, ready to answer; ``settings`` are added to its environment.
 
-    ``root`` is the folder of another copy of the project.
+    ``root`` is the folder of another copy of the project. With GATEPOST_TEST_POOLER its database
+    is behind that PgBouncer.
     """
     port, metrics_port = free_port(), free_port()
     address = {"HOST": "127.0.0.1", "PORT": str(port), "GATEPOST_METRICS_PORT": str(metrics_port)}
-    with log.open("wb") as output:
+    given = environment(database_url) | address
+    with ExitStack() as stack:
+        if POOLER and "GATEPOST_POOLER" not in settings:
+            from tests.pooler import pgbouncer
+
+            given |= stack.enter_context(pgbouncer(database_url)).settings
+        output = stack.enter_context(log.open("wb"))
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"],
-            cwd=root, env=environment(database_url) | address | settings,
+            cwd=root, env=given | settings,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    try:
+        stack.callback(end, process)
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: process.poll() is not None or answers(f"{url}/readyz"), "ready")
         assert process.poll() is None, log.read_text()
         metrics = f"http://127.0.0.1:{metrics_port}/metrics"
         yield Service(url, database_url, process, log, metrics)
-    finally:
-        end(process)
 
 
 def answers(url: str) -> bool:

@@ -23,6 +23,7 @@ from app.errors import (
     MigrationError,
     MigrationFilesError,
     MigrationLockedError,
+    SettingsError,
     StatementError,
 )
 from app.migrations import dbmate
@@ -114,7 +115,8 @@ async def migrate(
     Creates the database if it does not exist. Of several that run at once, one works; the others
     wait and find nothing left to do. ``report`` receives a line for each step.
 
-    Raises MigrationFilesError, MigrationLockedError, MigrationError, DatabaseUnavailableError.
+    Raises MigrationFilesError, MigrationLockedError, MigrationError, DatabaseUnavailableError, and
+    SettingsError when ``url`` leads to a pooler.
     """
     migrations = load_verified(folder)
     async with _exclusive_connection(url, options, report) as connection:
@@ -146,6 +148,11 @@ async def _exclusive_connection(
     deadline = time.monotonic() + options.wait
     await _create_database(url)
     async with _connection(url) as connection:
+        if not await connection.is_direct():
+            raise SettingsError(
+                f"{redacted_url(url)} is a pooler: migrations need the server's own address in "
+                "DATABASE_DIRECT_URL"
+            )
         waiting = False
         while not await connection.fetchval(statements.try_lock, _LOCK_KEY):
             if time.monotonic() > deadline:

@@ -312,8 +312,7 @@ async def test_statements_stay_prepared_unless_a_pooler_is_in_front(database_url
         row = await database.fetchrow(PREPARED)
         assert row is not None
         assert row["count"] >= 1
-    direct = f"{database_url}&application_name=direct"
-    async with opened(database_url, DATABASE_DIRECT_URL=direct) as database:
+    async with opened(database_url, GATEPOST_POOLER="transaction") as database:
         for _ in range(3):
             await database.fetch(DIVIDE, 1)
         assert await database.fetchrow(PREPARED) == (0,)

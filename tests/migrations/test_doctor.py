@@ -149,8 +149,11 @@ def test_pooler_is_detected_by_its_process_id(database_url: str) -> None:
     with between(database_url, same, other_pid) as pooled:
         assert "DATABASE_DIRECT_URL" in checked(settings(pooled), "pooler").text
         assert checked(settings(pooled), "pooler").level == "fail"
-        assert checked(settings(pooled, database_url), "pooler").level == "ok"
-        twice = replace(settings(pooled), database_direct_url=f"{pooled}&application_name=x")
+        undeclared = checked(settings(pooled, database_url), "pooler")
+        assert (undeclared.level, "GATEPOST_POOLER" in undeclared.text) == ("fail", True)
+        declared = replace(settings(pooled, database_url), pooler="transaction")
+        assert checked(declared, "pooler").level == "ok"
+        twice = replace(declared, database_direct_url=f"{pooled}&application_name=x")
         assert checked(twice, "pooler").level == "fail"
     with between(database_url, same, same) as proxied:
         assert checked(settings(proxied), "pooler").level == "ok"

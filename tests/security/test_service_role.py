@@ -15,7 +15,6 @@ import pytest
 from app.database import connect
 from app.errors import StatementError
 from app.schema import TABLES
-from app.settings import Settings
 from app.sql import raw_statement
 from scripts.generated import with_granted_tables
 from tests.migrations.conftest import gatepost
@@ -168,13 +167,6 @@ def test_whole_service_works_with_the_role(restricted: tuple[str, str], tmp_path
         assert httpx.get(f"{service.url}/readyz").status_code == 200
     assert gatepost(url, "purge").returncode == 0
     assert gatepost(url, "migrate", "--status").returncode == 0
-
-
-def test_address_of_the_owner_is_no_pooler() -> None:
-    direct, service = "postgres://owner:a@h/db", "postgres://gatepost_service:b@h/db"
-    for url, pooled in ((service, False), ("postgres://gatepost_service:b@pool/db", True)):
-        given = Settings(database_url=url, database_direct_url=direct)
-        assert given.behind_pooler is pooled
 
 
 def test_compose_file_runs_the_service_with_the_role(

@@ -29,6 +29,7 @@ def test_unset_settings_have_their_defaults() -> None:
     assert read() == Settings(
         database_url=URL,
         database_direct_url=URL,
+        pooler="none",
         service_keys=(),
         service_keys_file=None,
         host="127.0.0.1",
@@ -51,6 +52,7 @@ GOOD = [
     *setting_samples(Settings),
     ("DATABASE_DIRECT_URL", "postgresql://direct/db", "database_direct_url", None),
     ("GATEPOST_REPLICA_URL", "postgresql://copy/db", "replica_url", None),
+    ("GATEPOST_POOLER", "transaction", "pooler", "transaction"),
     ("HOST", "::1", "host", "::1"),
     ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/8,::1,unix", "trusted_proxies",
      (ip_network("10.0.0.0/8"), ip_network("::1"), "unix")),
@@ -167,10 +169,18 @@ def test_several_hosts_sockets_and_ipv6_are_accepted(url: str) -> None:
     assert read(DATABASE_URL=url).database_url == url
 
 
-def test_service_is_behind_pooler_when_direct_url_differs() -> None:
-    assert not read().behind_pooler
-    assert not read(DATABASE_DIRECT_URL=URL).behind_pooler
-    assert read(DATABASE_DIRECT_URL="postgres://direct/db").behind_pooler
+def test_pooler_is_what_its_setting_says_and_not_a_guess_from_two_addresses() -> None:
+    assert read(DATABASE_DIRECT_URL="postgres://direct/db").pooler == "none"
+    assert read(GATEPOST_POOLER="prepared").pooler == "prepared"
+    assert refused(GATEPOST_POOLER="yes").startswith("GATEPOST_POOLER must be one of")
+
+
+def test_direct_address_is_required_behind_a_pooler_only() -> None:
+    assert read().direct_url() == URL
+    direct = "postgres://direct/db"
+    assert read(GATEPOST_POOLER="transaction", DATABASE_DIRECT_URL=direct).direct_url() == direct
+    with pytest.raises(SettingsError, match="DATABASE_DIRECT_URL is not set"):
+        read(GATEPOST_POOLER="transaction").direct_url()
 
 
 def test_service_keys_are_read() -> None:

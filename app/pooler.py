@@ -1,0 +1,73 @@
+"""Whether a connection is what GATEPOST_POOLER says: a pooler between is found when it is made.
+
+A pooler hands one server connection to many clients in turn. A statement that was prepared under a
+name is then missing for its client, or, for asyncpg counts the names in each process from 1,
+another process's is there in its place.
+"""
+
+import logging
+import time
+from typing import Any, Final
+
+from app.errors import PoolerError
+from app.settings import Pooler
+
+SQLSTATES: Final = frozenset(("26000", "42P05"))
+"""A prepared statement does not exist, or exists already."""
+
+_WRONG: Final[dict[Pooler, str]] = {
+    "none": (
+        "a pooler is in front of DATABASE_URL: set GATEPOST_POOLER to transaction, "
+        "or to prepared if it keeps named prepared statements (PgBouncer 1.21 and later)"
+    ),
+    "prepared": (
+        "the pooler in front of DATABASE_URL does not keep named prepared statements: "
+        "set GATEPOST_POOLER to transaction, or max_prepared_statements in PgBouncer 1.21 and later"
+    ),
+    "transaction": (
+        "the pooler in front of DATABASE_URL lost a statement: GATEPOST_POOLER=transaction needs "
+        "one in transaction or session mode"
+    ),
+}
+"""What to change, by the setting's value."""
+
+_CHECK: Final = (
+    "/* gatepost:pooler.check */ SELECT pg_backend_pid(), "
+    "EXISTS (SELECT FROM pg_prepared_statements WHERE name = $1)"
+)
+_NAME: Final = "gatepost_pooler_check"
+_LOG_INTERVAL: Final = 60.0  # seconds between two lines about the same
+
+_log = logging.getLogger("gatepost")
+_silent_until = 0.0
+
+
+async def check(connection: Any, pooler: Pooler) -> None:
+    """Raise PoolerError when statements prepared on this asyncpg connection could be lost."""
+    if pooler == "transaction":
+        return
+    # an unnamed statement lives as long as the exchange: nothing is left behind in the pooler
+    name = _NAME if pooler == "prepared" else ""
+    try:
+        statement = await connection.prepare(_CHECK, name=name)
+        backend, passed_on = await statement.fetchrow(_NAME)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) in SQLSTATES:
+            raise wrong(pooler) from None
+        raise
+    direct = backend == connection.get_server_pid()
+    if not direct and (pooler == "none" or passed_on):
+        raise wrong(pooler)
+
+
+def wrong(pooler: Pooler) -> PoolerError:
+    """The error with the setting to change, for a service that has the value ``pooler``."""
+    return PoolerError(_WRONG[pooler])
+
+
+def report(error: PoolerError) -> None:
+    """Write the error to the log, once a minute."""
+    global _silent_until
+    if time.monotonic() >= _silent_until:
+        _silent_until = time.monotonic() + _LOG_INTERVAL
+        _log.error("%s; until then what needs the database is answered with 503", error)
