@@ -181,7 +181,8 @@ async def test_nothing_is_lost_or_comes_back_when_a_pooler_restarts(
         pooler = PgBouncer(database_url, folder)
         stack.callback(pooler.kill)
         pooler.start()
-        settings = SETTINGS | {"DATABASE_DIRECT_URL": database_url}
+        direct = {"DATABASE_DIRECT_URL": database_url, "GATEPOST_POOLER": "transaction"}
+        settings = SETTINGS | direct
         service = ServiceProcess(pooler.url, tmp_path / "service.log", settings)
         stack.callback(service.kill)
         await asyncio.to_thread(service.start)
