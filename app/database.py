@@ -1,8 +1,8 @@
 """Statements run on a pool of connections: deadlines, retries, the driver's errors mapped to ours.
 
-The only module that touches asyncpg. A statement is sent again only when the server said that it
-rolled it back and may take it next time, and never when its outcome is unknown. Times go in and out
-as aware datetimes in UTC.
+With app/connecting.py the only module that touches asyncpg. A statement is sent again only when the
+server said that it rolled it back and may take it next time, and never when its outcome is unknown.
+Times go in and out as aware datetimes in UTC.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 import asyncpg
 from prometheus_client import Histogram
 
+from app.connecting import Connector, DriverConnection, with_options
 from app.deadline import Deadline
 from app.errors import (
     DatabaseError,
@@ -25,6 +26,7 @@ from app.errors import (
     DatabaseUnavailableError,
     PoolExhaustedError,
     QueryTimeoutError,
+    StandbyError,
     StatementError,
 )
 from app.settings import Settings
@@ -85,7 +87,9 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._connector = Connector(settings.database_url)
         self._pool: Any = None
+        self._watch: asyncio.Task[None] | None = None
         self._whole = self
         self._gate: Gate | None = None
 
@@ -97,24 +101,15 @@ class Database:
 
     async def open(self) -> None:
         """Make the pool. It connects on first use, so a service can start before its database."""
-        settings = self._settings
-        try:
-            self._pool = await asyncpg.create_pool(
-                settings.database_url,
-                min_size=0,
-                max_size=settings.pool_size,
-                max_inactive_connection_lifetime=_IDLE_LIFETIME,
-                reset=_no_reset,
-                timeout=settings.acquire_timeout,
-                command_timeout=settings.query_timeout,
-                statement_cache_size=0 if settings.behind_pooler else _CACHED_STATEMENTS,
-                server_settings=SERVER_SETTINGS,
-            )
-        except ValueError:  # its text can quote a part of the password
-            raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
+        self._pool = await self._new_pool()
+        if self._connector.can_fail_over:
+            self._watch = asyncio.create_task(self._connector.watch(self._replace_pool))
 
     async def close(self) -> None:
         """Let running statements end, within the query deadline, and close every connection."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         if self._pool is None:
             return
         try:
@@ -122,6 +117,26 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             pass  # the pool has terminated its connections
+
+    async def _new_pool(self) -> Any:
+        settings = self._settings
+        return await asyncpg.create_pool(
+            connect=self._connector,
+            connection_class=DriverConnection,
+            min_size=0,
+            max_size=settings.pool_size,
+            max_inactive_connection_lifetime=_IDLE_LIFETIME,
+            reset=_no_reset,
+            timeout=settings.acquire_timeout,
+            command_timeout=settings.query_timeout,
+            statement_cache_size=0 if settings.behind_pooler else _CACHED_STATEMENTS,
+            server_settings=SERVER_SETTINGS,
+        )
+
+    async def _replace_pool(self) -> None:
+        """Give up every connection, with the statements on it: the server that had them is gone."""
+        gone, self._pool = self._pool, await self._new_pool()
+        gone.terminate()
 
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement. Raises DatabaseError."""
@@ -159,19 +174,18 @@ class Database:
         """
 
         async def run(connection: Any) -> Result:
-            async with asyncio.timeout(timeout or self._settings.query_timeout):
-                transaction = connection.transaction()
+            transaction = connection.transaction()
+            try:
                 await transaction.start()
-                try:
-                    result = await work(Transaction(connection))
-                    if not rollback:
-                        await transaction.commit()
-                        return result
-                except BaseException:
-                    await _roll_back(connection, transaction)
-                    raise
-                await _roll_back(connection, transaction)
-                return result
+                result = await work(Transaction(connection))
+                if not rollback:
+                    await transaction.commit()
+                    return result
+            except BaseException:
+                await self._roll_back(connection, transaction)
+                raise
+            await self._roll_back(connection, transaction)
+            return result
 
         return await self._run(name, run, timeout)
 
@@ -186,7 +200,7 @@ class Database:
         try:
             while True:
                 try:
-                    return await self._attempt(work)
+                    return await self._attempt(work, timeout or self._settings.query_timeout)
                 except _DRIVER_ERRORS as error:
                     if getattr(error, "sqlstate", None) in _FAILOVER_SQLSTATES:
                         await self._whole._pool.expire_connections()
@@ -200,13 +214,18 @@ class Database:
         finally:
             _observer(name)(perf_counter() - started)
 
-    async def _attempt(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def _attempt(
+        self,
+        work: Callable[[Any], Awaitable[Result]],
+        timeout: float,
+    ) -> Result:
         pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
         connection = await self._acquire(pool, gate)
         try:
-            result = await work(connection)
+            with Deadline(timeout):  # the driver has steps without one
+                result = await work(connection)
             if gate is not None:  # the next one need not wait for the release, which is quick now
                 gate.leave()
                 gate = None
@@ -214,10 +233,27 @@ class Database:
         finally:
             # what was committed stays so, whatever becomes of the connection; one that does not
             # confirm a cancellation or its end in time is terminated by the pool
-            with suppress(*_DRIVER_ERRORS):
+            try:
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+            except TimeoutError:
+                await pool.expire_connections()  # the others are likely to be as dead
+            except _DRIVER_ERRORS:
+                pass
             if gate is not None:
                 gate.leave()
+
+    async def _roll_back(self, connection: Any, transaction: Any) -> None:
+        """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
+        try:
+            async with asyncio.timeout(_CLEANUP_TIMEOUT):
+                await transaction.rollback()
+        except BaseException as error:
+            with suppress(asyncpg.InterfaceError):  # the server has closed it already
+                connection.terminate()
+            if isinstance(error, TimeoutError):
+                await self._whole._pool.expire_connections()  # the others are likely to be as dead
+            if not isinstance(error, _DRIVER_ERRORS):
+                raise
 
     async def _acquire(self, pool: Any, gate: Gate | None) -> Any:
         entered = False
@@ -304,8 +340,7 @@ async def connect(
     """
     settings = SERVER_SETTINGS | server_settings
     try:
-        connection = await asyncpg.connect(
-            url,
+        connection = await Connector(url)(
             timeout=timeout,
             command_timeout=timeout,
             statement_cache_size=0,
@@ -317,7 +352,25 @@ async def connect(
         yield Connection(connection, timeout)
     finally:
         with suppress(Exception):
-            await connection.close(timeout=timeout)
+            await connection.close()
+
+
+async def primary(url: str, *, timeout: float = 10.0) -> str:
+    """The address of the host that takes writes, for dbmate, which knows one host and no roles.
+
+    Raises DatabaseUnavailableError.
+    """
+    plain = with_options(url, target_session_attrs="") if "target_session_attrs" in url else url
+    connector = Connector(plain)
+    if not connector.can_fail_over:
+        return plain
+    try:
+        # the database that every server has: the other one may be still to be made
+        host, connection = await connector.connect(timeout, database="postgres")
+    except (*_DRIVER_ERRORS, ValueError) as error:
+        raise _connect_error(error) from None
+    connection.terminate()
+    return host
 
 
 async def _fetch(
@@ -343,18 +396,6 @@ async def _fetchrow(
 
 async def _no_reset(_: Any) -> None:
     """Nothing leaves state on a connection, so giving one back takes no round trip."""
-
-
-async def _roll_back(connection: Any, transaction: Any) -> None:
-    """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
-    try:
-        async with asyncio.timeout(_CLEANUP_TIMEOUT):
-            await transaction.rollback()
-    except BaseException as error:
-        with suppress(asyncpg.InterfaceError):  # the server has closed it already
-            connection.terminate()
-        if not isinstance(error, _DRIVER_ERRORS):
-            raise
 
 
 def _pause_before_retry(error: Exception, attempt: int) -> float | None:
@@ -401,6 +442,8 @@ def _connect_error(error: Exception) -> DatabaseUnavailableError:
             return DatabaseMissingError(error.message or "")
         case asyncpg.PostgresError():
             return DatabaseUnavailableError(f"{error.sqlstate}: {error.message}")
+        case asyncpg.TargetServerAttributeNotMatched():
+            return StandbyError("only servers that take no writes answer")
         case TimeoutError():
             return DatabaseUnavailableError("the database did not answer")
         case OSError() if error.errno:  # not the driver's list of its attempts

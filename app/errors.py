@@ -7,6 +7,7 @@
     │   ├── StatementError               the server refused a statement
     │   └── DatabaseUnavailableError     no server that takes statements answered in time
     │       ├── DatabaseMissingError     the server has no database of that name
+    │       ├── StandbyError             only servers that take no writes answered
     │       ├── PoolExhaustedError       every connection stayed in use until the deadline
     │       └── QueryTimeoutError        a statement ran into its deadline
     ├── InlinedValueError                a statement holds a value in its text
@@ -77,6 +78,10 @@ class DatabaseUnavailableError(DatabaseError):
 
 class DatabaseMissingError(DatabaseUnavailableError):
     """The server answers, but has no database of that name."""
+
+
+class StandbyError(DatabaseUnavailableError):
+    """Only servers that take no writes answered: what they say of a session may be out of date."""
 
 
 class PoolExhaustedError(DatabaseUnavailableError):

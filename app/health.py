@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.database import Database
-from app.errors import DatabaseError, PoolExhaustedError, StatementError
+from app.errors import DatabaseError, PoolExhaustedError, StandbyError, StatementError
 from app.migrations.files import versions
 from app.responses import RETRY_AFTER
-from app.statements import migrations
+from app.statements import doctor, migrations
 
 _VERSIONS: Final = frozenset(versions())
 
@@ -20,7 +20,10 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when the database has every migration that this code knows; else 503 and the reason."""
+    """200 when the database takes writes and has every migration that this code knows.
+
+    Otherwise 503 and the reason.
+    """
     database: Database = request.app.state.database
     reason = await _unready_reason(database)
     if reason is None:
@@ -30,6 +33,8 @@ async def readyz(request: Request) -> Response:
 
 async def _unready_reason(database: Database) -> str | None:
     try:
+        if (await database.fetch(doctor.read_only))[0]["read_only"]:
+            return "the database is a standby"
         rows = await database.fetch(migrations.applied)
     except StatementError as error:
         if not error.is_undefined_table:
@@ -37,6 +42,8 @@ async def _unready_reason(database: Database) -> str | None:
         rows = []
     except PoolExhaustedError:
         return "every connection to the database is in use"
+    except StandbyError:
+        return "the database is a standby"
     except DatabaseError:
         return "the database cannot be reached"
     pending = sorted(_VERSIONS - {row["version"] for row in rows})

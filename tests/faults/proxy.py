@@ -1,8 +1,9 @@
 """A TCP proxy in front of PostgreSQL's unix socket that can go silent, as a network does."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -49,3 +50,26 @@ async def proxied(database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
         server.close()
         proxy.close()
         await asyncio.sleep(0.1)
+
+
+@contextmanager
+def proxies(*database_urls: str) -> Iterator[tuple[list[Proxy], list[str]]]:
+    """Proxies in a thread of their own, and the addresses through them, host and port."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def enter() -> tuple[list[Proxy], list[str], AsyncExitStack]:
+        stack = AsyncExitStack()
+        entered = [await stack.enter_async_context(proxied(url)) for url in database_urls]
+        hosts = [urlsplit(url).netloc.rpartition("@")[2] for _, url in entered]
+        return [proxy for proxy, _ in entered], hosts, stack
+
+    every, hosts, stack = asyncio.run_coroutine_threadsafe(enter(), loop).result()
+    try:
+        yield every, hosts
+    finally:
+        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

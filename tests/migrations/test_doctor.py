@@ -27,8 +27,8 @@ from tests.support import KEYS, ROOT, Server, running_service
 
 ROLE_SQL = (ROOT / "db" / "service_role.sql").read_text()
 CHECKS = [
-    "connection", "server version", "pooler", "time zone", "clock", "privileges",
-    "migrations", "schema", "indexes",
+    "connection", "server version", "primary", "pooler", "time zone", "clock", "privileges",
+    "idle transactions", "migrations", "schema", "indexes",
 ]  # fmt: skip
 
 
