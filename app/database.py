@@ -46,6 +46,9 @@ SERVER_SETTINGS: Final = {
 _TRANSIENT_SQLSTATES: Final = frozenset(("40001", "40P01", "55P03"))
 # read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now
 _FAILOVER_SQLSTATES: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
+# the server closed a connection that was idle for too long, in a transaction or not
+_IDLE_SQLSTATES: Final = frozenset(("25P03", "57P05"))
+_UNAVAILABLE_SQLSTATES: Final = _TRANSIENT_SQLSTATES | _FAILOVER_SQLSTATES | _IDLE_SQLSTATES
 _DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -250,8 +253,7 @@ class Database:
         except BaseException as error:
             with suppress(asyncpg.InterfaceError):  # the server has closed it already
                 connection.terminate()
-            if isinstance(error, TimeoutError):
-                await self._whole._pool.expire_connections()  # the others are likely to be as dead
+            await self._whole._pool.expire_connections()  # the others are likely to be as dead
             if not isinstance(error, _DRIVER_ERRORS):
                 raise
 
@@ -426,7 +428,7 @@ def _statement_error(error: Exception, timeout: float) -> DatabaseError:
 
 def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
     sqlstate = error.sqlstate or "XX000"
-    if sqlstate in _FAILOVER_SQLSTATES | _TRANSIENT_SQLSTATES or sqlstate[:2] in ("08", "53"):
+    if sqlstate in _UNAVAILABLE_SQLSTATES or sqlstate[:2] in ("08", "53"):
         return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
     if sqlstate == "57014":
         return QueryTimeoutError("the statement was cancelled")

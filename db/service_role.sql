@@ -19,6 +19,10 @@ $$;
 DO $$
 BEGIN
     ALTER ROLE gatepost_service SET idle_in_transaction_session_timeout = '10s';
+    -- also between the parts of a statement; longer than GATEPOST_QUERY_TIMEOUT
+    IF current_setting('server_version_num')::int >= 170000 THEN
+        ALTER ROLE gatepost_service SET transaction_timeout = '30s';
+    END IF;
     ALTER ROLE gatepost_service SET tcp_user_timeout = '30s';
     ALTER ROLE gatepost_service SET tcp_keepalives_idle = '60s';
     ALTER ROLE gatepost_service SET tcp_keepalives_interval = '10s';

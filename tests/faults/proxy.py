@@ -1,6 +1,7 @@
 """A TCP proxy in front of PostgreSQL's unix socket that can go silent, as a network does."""
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -13,8 +14,15 @@ class Proxy:
     def __init__(self, socket_path: str) -> None:
         self.socket_path = socket_path
         self._writers: list[asyncio.StreamWriter] = []
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self.silent = False
+        self.silent_at: bytes | None = None
+        """A pattern in what a client sends, at which the proxy falls silent."""
         self.port = 0
+
+    def forget(self) -> None:
+        """Lose the connections of now, as a firewall does; new ones work."""
+        self._forgotten.update(self._writers)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = await asyncio.open_unix_connection(self.socket_path)
@@ -24,12 +32,14 @@ class Proxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
-                if not self.silent:
+                if self.silent_at and re.search(self.silent_at, data, re.DOTALL):
+                    self.silent = True
+                if not self.silent and writer not in self._forgotten:
                     writer.write(data)
                     await writer.drain()
         except OSError:
             pass
-        if not self.silent:
+        if not self.silent and writer not in self._forgotten:
             writer.close()
 
     def close(self) -> None:
