@@ -298,7 +298,7 @@ async def test_silence_at_any_step_takes_no_place_of_the_pool(
             return database.transaction("test", work)
 
         async with asyncio.timeout(5):  # it would be for good
-            return await asyncio.gather(call(), call(), return_exceptions=True)
+            return list(await asyncio.gather(call(), call(), return_exceptions=True))
 
     async with proxied(database_url) as (proxy, url), opened(url, **settings) as database:
         await asyncio.gather(pid(database), pid(database))
