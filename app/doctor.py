@@ -55,7 +55,7 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
             await check("time zone", time_zone(service, direct_url))
             await check("clock", clock_skew(service, clock))
             await check("privileges", privileges(service))
-            await check("idle transactions", idle_transactions(service))
+            await check("idle limit", idle_limit(service))
         await check("migrations", migrations(direct_url))
         await check("schema", schema(direct_url))
         await check("indexes", indexes(direct_url))
@@ -134,7 +134,7 @@ async def privileges(service: Connection) -> Outcome:
     return "ok", f"{role} reads and writes rows, nothing more"
 
 
-async def idle_transactions(service: Connection) -> Outcome:
+async def idle_limit(service: Connection) -> Outcome:
     """A service that hangs, or that the network lost, would keep its locks for hours."""
     limit = await service.fetchval(statements.idle_timeout)
     if limit == "0":

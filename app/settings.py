@@ -279,7 +279,8 @@ class Settings:
 
     # fmt: off
     database_url: str = setting("DATABASE_URL", POSTGRES_URL, secret=True,
-        doc="The database; several hosts, separated by commas, are allowed.")
+        doc="The database; of [several hosts](#several-hosts), separated by commas, the one that "
+            "takes writes.")
     database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
         documented_default="as `DATABASE_URL`",
         doc="The way to the database without a pooler, for migrations; when it differs by more "
