@@ -1,8 +1,8 @@
 """Statements run on a pool of connections: deadlines, retries, the driver's errors mapped to ours.
 
-The only module that touches asyncpg. A statement is sent again only when the server said that it
-rolled it back and may take it next time, and never when its outcome is unknown. Times go in and out
-as aware datetimes in UTC.
+With app/connecting.py the only module that touches asyncpg. A statement is sent again only when the
+server said that it rolled it back and may take it next time, and never when its outcome is unknown.
+Times go in and out as aware datetimes in UTC.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import asyncpg
 from prometheus_client import Histogram
 
 from app import pooler
+from app.connecting import Connector, DriverConnection, with_options
 from app.deadline import Deadline
 from app.errors import (
     DatabaseError,
@@ -27,6 +28,7 @@ from app.errors import (
     PoolerError,
     PoolExhaustedError,
     QueryTimeoutError,
+    StandbyError,
     StatementError,
 )
 from app.settings import Pooler, Settings
@@ -46,6 +48,9 @@ SERVER_SETTINGS: Final = {
 _TRANSIENT_SQLSTATES: Final = frozenset(("40001", "40P01", "55P03"))
 # read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now
 _FAILOVER_SQLSTATES: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
+# the server closed a connection that was idle for too long, in a transaction or not
+_IDLE_SQLSTATES: Final = frozenset(("25P03", "57P05"))
+_UNAVAILABLE_SQLSTATES: Final = _TRANSIENT_SQLSTATES | _FAILOVER_SQLSTATES | _IDLE_SQLSTATES
 _DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -98,7 +103,9 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._connector = Connector(settings.database_url)
         self._pool: Any = None
+        self._watch: asyncio.Task[None] | None = None
         self._whole = self
         self._gate: Gate | None = None
         self._waiting = 0
@@ -111,22 +118,9 @@ class Database:
 
     async def open(self) -> None:
         """Make the pool. It connects on first use, so a service can start before its database."""
-        settings = self._settings
-        try:
-            self._pool = await asyncpg.create_pool(
-                settings.database_url,
-                min_size=0,
-                max_size=settings.pool_size,
-                max_inactive_connection_lifetime=_IDLE_LIFETIME,
-                init=self._check_connection,
-                reset=_no_reset,
-                timeout=settings.acquire_timeout,
-                command_timeout=settings.query_timeout,
-                statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
-                server_settings=SERVER_SETTINGS,
-            )
-        except ValueError:  # its text can quote a part of the password
-            raise DatabaseUnavailableError("DATABASE_URL is not an address") from None
+        self._pool = await self._new_pool()
+        if self._connector.can_fail_over:
+            self._watch = asyncio.create_task(self._connector.watch(self._replace_pool))
 
     async def check(self) -> None:
         """Connect once: what is wrong with the way to the database is in the log from the start."""
@@ -143,6 +137,9 @@ class Database:
 
     async def close(self) -> None:
         """Let running statements end, within the query deadline, and close every connection."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         if self._pool is None:
             return
         try:
@@ -158,6 +155,27 @@ class Database:
         return PoolLoad(
             self._pool.get_size() - idle, idle, self._waiting, self._pool.get_max_size()
         )
+
+    async def _new_pool(self) -> Any:
+        settings = self._settings
+        return await asyncpg.create_pool(
+            connect=self._connector,
+            connection_class=DriverConnection,
+            min_size=0,
+            max_size=settings.pool_size,
+            max_inactive_connection_lifetime=_IDLE_LIFETIME,
+            init=self._check_connection,
+            reset=_no_reset,
+            timeout=settings.acquire_timeout,
+            command_timeout=settings.query_timeout,
+            statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
+            server_settings=SERVER_SETTINGS,
+        )
+
+    async def _replace_pool(self) -> None:
+        """Give up every connection, with the statements on it: the server that had them is gone."""
+        gone, self._pool = self._pool, await self._new_pool()
+        gone.terminate()
 
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement. Raises DatabaseError."""
@@ -195,19 +213,18 @@ class Database:
         """
 
         async def run(connection: Any) -> Result:
-            async with asyncio.timeout(timeout or self._settings.query_timeout):
-                transaction = connection.transaction()
+            transaction = connection.transaction()
+            try:
                 await transaction.start()
-                try:
-                    result = await work(Transaction(connection))
-                    if not rollback:
-                        await transaction.commit()
-                        return result
-                except BaseException:
-                    await _roll_back(connection, transaction)
-                    raise
-                await _roll_back(connection, transaction)
-                return result
+                result = await work(Transaction(connection))
+                if not rollback:
+                    await transaction.commit()
+                    return result
+            except BaseException:
+                await self._roll_back(connection, transaction)
+                raise
+            await self._roll_back(connection, transaction)
+            return result
 
         return await self._run(name, run, timeout)
 
@@ -222,7 +239,7 @@ class Database:
         try:
             while True:
                 try:
-                    return await self._attempt(work)
+                    return await self._attempt(work, timeout or self._settings.query_timeout)
                 except _DRIVER_ERRORS as error:
                     sqlstate = getattr(error, "sqlstate", None)
                     if sqlstate in _FAILOVER_SQLSTATES | pooler.SQLSTATES:
@@ -243,7 +260,11 @@ class Database:
         finally:
             _observer(name)(perf_counter() - started)
 
-    async def _attempt(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def _attempt(
+        self,
+        work: Callable[[Any], Awaitable[Result]],
+        timeout: float,
+    ) -> Result:
         pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
@@ -253,7 +274,8 @@ class Database:
         finally:
             self._whole._waiting -= 1
         try:
-            result = await work(connection)
+            with Deadline(timeout):  # the driver has steps without one
+                result = await work(connection)
             if gate is not None:  # the next one need not wait for the release, which is quick now
                 gate.leave()
                 gate = None
@@ -261,10 +283,26 @@ class Database:
         finally:
             # what was committed stays so, whatever becomes of the connection; one that does not
             # confirm a cancellation or its end in time is terminated by the pool
-            with suppress(*_DRIVER_ERRORS):
+            try:
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+            except TimeoutError:
+                await pool.expire_connections()  # the others are likely to be as dead
+            except _DRIVER_ERRORS:
+                pass
             if gate is not None:
                 gate.leave()
+
+    async def _roll_back(self, connection: Any, transaction: Any) -> None:
+        """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
+        try:
+            async with asyncio.timeout(_CLEANUP_TIMEOUT):
+                await transaction.rollback()
+        except BaseException as error:
+            with suppress(asyncpg.InterfaceError):  # the server has closed it already
+                connection.terminate()
+            await self._whole._pool.expire_connections()  # the others are likely to be as dead
+            if not isinstance(error, _DRIVER_ERRORS):
+                raise
 
     async def _acquire(self, pool: Any, gate: Gate | None) -> Any:
         entered = False
@@ -355,8 +393,7 @@ async def connect(
     """
     settings = SERVER_SETTINGS | server_settings
     try:
-        connection = await asyncpg.connect(
-            url,
+        connection = await Connector(url)(
             timeout=timeout,
             command_timeout=timeout,
             statement_cache_size=0,
@@ -368,7 +405,25 @@ async def connect(
         yield Connection(connection, timeout)
     finally:
         with suppress(Exception):
-            await connection.close(timeout=timeout)
+            await connection.close()
+
+
+async def primary(url: str, *, timeout: float = 10.0) -> str:
+    """The address of the host that takes writes, for dbmate, which knows one host and no roles.
+
+    Raises DatabaseUnavailableError.
+    """
+    plain = with_options(url, target_session_attrs="") if "target_session_attrs" in url else url
+    connector = Connector(plain)
+    if not connector.can_fail_over:
+        return plain
+    try:
+        # the database that every server has: the other one may be still to be made
+        host, connection = await connector.connect(timeout, database="postgres")
+    except (*_DRIVER_ERRORS, ValueError) as error:
+        raise _connect_error(error) from None
+    connection.terminate()
+    return host
 
 
 async def _fetch(
@@ -421,18 +476,6 @@ async def _no_reset(_: Any) -> None:
     """Nothing leaves state on a connection, so giving one back takes no round trip."""
 
 
-async def _roll_back(connection: Any, transaction: Any) -> None:
-    """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
-    try:
-        async with asyncio.timeout(_CLEANUP_TIMEOUT):
-            await transaction.rollback()
-    except BaseException as error:
-        with suppress(asyncpg.InterfaceError):  # the server has closed it already
-            connection.terminate()
-        if not isinstance(error, _DRIVER_ERRORS):
-            raise
-
-
 def _pause_before_retry(error: Exception, attempt: int) -> float | None:
     """Seconds before the next attempt; None when there is none."""
     if attempt >= _ATTEMPTS:
@@ -461,7 +504,7 @@ def _statement_error(error: Exception, timeout: float) -> DatabaseError:
 
 def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
     sqlstate = error.sqlstate or "XX000"
-    if sqlstate in _FAILOVER_SQLSTATES | _TRANSIENT_SQLSTATES or sqlstate[:2] in ("08", "53"):
+    if sqlstate in _UNAVAILABLE_SQLSTATES or sqlstate[:2] in ("08", "53"):
         return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
     if sqlstate == "57014":
         return QueryTimeoutError("the statement was cancelled")
@@ -477,6 +520,8 @@ def _connect_error(error: Exception) -> DatabaseUnavailableError:
             return DatabaseMissingError(error.message or "")
         case asyncpg.PostgresError():
             return DatabaseUnavailableError(f"{error.sqlstate}: {error.message}")
+        case asyncpg.TargetServerAttributeNotMatched():
+            return StandbyError("only servers that take no writes answer")
         case TimeoutError():
             return DatabaseUnavailableError("the database did not answer")
         case OSError() if error.errno:  # not the driver's list of its attempts

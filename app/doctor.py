@@ -50,6 +50,7 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
         async with connect(url) as service:
             findings.append(Finding("connection", "ok", f"{redacted_url(url)} answers"))
             await check("server version", server_version(service))
+            await check("primary", primary(service))
             await check("pooler", pooler(settings, service))
             await check("time zone", time_zone(service, direct_url))
             await check("clock", clock_skew(service, clock))
@@ -57,6 +58,7 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
             has_citus = await service.fetchval(statements.has_citus)
             if has_citus or settings.citus:
                 await check("citus", citus(settings, service, has_citus=has_citus))
+            await check("idle limit", idle_limit(service))
         await check("migrations", migrations(direct_url))
         await check("schema", schema(direct_url))
         await check("indexes", indexes(direct_url))
@@ -76,6 +78,13 @@ def judge_version(major: int) -> Outcome:
         return "ok", f"PostgreSQL {major}"
     level = "fail" if major < TESTED_VERSIONS[0] else "warn"
     return level, f"PostgreSQL {major}: tested are {TESTED_VERSIONS[0]} to {TESTED_VERSIONS[-1]}"
+
+
+async def primary(service: Connection) -> Outcome:
+    """What a standby says of a session may be out of date."""
+    if await service.fetchval(statements.read_only):
+        return "fail", "DATABASE_URL leads to a standby: target_session_attrs=read-write avoids it"
+    return "ok", "takes writes"
 
 
 async def pooler(settings: Settings, service: Connection) -> Outcome:
@@ -152,6 +161,14 @@ async def citus(settings: Settings, service: Connection, *, has_citus: bool) -> 
         "ok",
         "the tables are spread over the cluster, and every worker answers",
     )
+
+
+async def idle_limit(service: Connection) -> Outcome:
+    """A service that hangs, or that the network lost, would keep its locks for hours."""
+    limit = await service.fetchval(statements.idle_timeout)
+    if limit == "0":
+        return "warn", "idle_in_transaction_session_timeout is off: see db/service_role.sql"
+    return "ok", f"ended after {limit}"
 
 
 async def migrations(direct_url: str) -> Outcome:

@@ -8,6 +8,7 @@
     │   └── DatabaseUnavailableError     no server that takes statements answered in time
     │       ├── DatabaseMissingError     the server has no database of that name
     │       ├── PoolerError              a pooler is between that GATEPOST_POOLER does not name
+    │       ├── StandbyError             only servers that take no writes answered
     │       ├── PoolExhaustedError       every connection stayed in use until the deadline
     │       └── QueryTimeoutError        a statement ran into its deadline
     ├── InlinedValueError                a statement holds a value in its text
@@ -84,6 +85,10 @@ class DatabaseMissingError(DatabaseUnavailableError):
 
 class PoolerError(DatabaseUnavailableError):
     """The pooler in front of the database is not the one that GATEPOST_POOLER names."""
+
+
+class StandbyError(DatabaseUnavailableError):
+    """Only servers that take no writes answered: what they say of a session may be out of date."""
 
 
 class PoolExhaustedError(DatabaseUnavailableError):

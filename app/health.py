@@ -6,10 +6,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.database import Database
-from app.errors import DatabaseError, PoolerError, PoolExhaustedError, StatementError
+from app.errors import (
+    DatabaseError,
+    PoolerError,
+    PoolExhaustedError,
+    StandbyError,
+    StatementError,
+)
 from app.migrations.files import versions
 from app.responses import RETRY_AFTER
-from app.statements import migrations
+from app.statements import doctor, migrations
 
 _VERSIONS: Final = frozenset(versions())
 
@@ -20,9 +26,9 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when the database has every migration that this code knows; else 503 and the reason.
+    """200 when the database takes writes and has every migration that this code knows.
 
-    On a Citus cluster every worker has to answer, too.
+    On a Citus cluster every worker has to answer, too. Otherwise 503 and the reason.
     """
     state = request.app.state
     reason = await _unready_reason(state.database, citus=state.citus)
@@ -33,6 +39,8 @@ async def readyz(request: Request) -> Response:
 
 async def _unready_reason(database: Database, *, citus: bool) -> str | None:
     try:
+        if (await database.fetch(doctor.read_only))[0]["read_only"]:
+            return "the database is a standby"
         rows = await database.fetch(migrations.applied)
     except StatementError as error:
         if not error.is_undefined_table:
@@ -42,6 +50,8 @@ async def _unready_reason(database: Database, *, citus: bool) -> str | None:
         return str(error)
     except PoolExhaustedError:
         return "every connection to the database is in use"
+    except StandbyError:
+        return "the database is a standby"
     except DatabaseError:
         return "the database cannot be reached"
     pending = sorted(_VERSIONS - {row["version"] for row in rows})

@@ -282,7 +282,8 @@ class Settings:
 
     # fmt: off
     database_url: str = setting("DATABASE_URL", POSTGRES_URL, secret=True,
-        doc="The database; several hosts, separated by commas, are allowed.")
+        doc="The database; of [several hosts](#several-hosts), separated by commas, the one that "
+            "takes writes.")
     database_direct_url: str = setting("DATABASE_DIRECT_URL", POSTGRES_URL, secret=True,
         documented_default="as `DATABASE_URL`",
         doc="The server's own address, for migrations and the doctor: required for them when "

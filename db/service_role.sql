@@ -14,6 +14,24 @@ BEGIN
 END
 $$;
 
+-- A service that hangs, or that the network lost, does not keep its locks and its connections. On the
+-- role, because a pooler refuses such settings at the start of a connection.
+DO $$
+BEGIN
+    ALTER ROLE gatepost_service SET idle_in_transaction_session_timeout = '10s';
+    -- also between the parts of a statement; longer than GATEPOST_QUERY_TIMEOUT
+    IF current_setting('server_version_num')::int >= 170000 THEN
+        ALTER ROLE gatepost_service SET transaction_timeout = '30s';
+    END IF;
+    ALTER ROLE gatepost_service SET tcp_user_timeout = '30s';
+    ALTER ROLE gatepost_service SET tcp_keepalives_idle = '60s';
+    ALTER ROLE gatepost_service SET tcp_keepalives_interval = '10s';
+    ALTER ROLE gatepost_service SET tcp_keepalives_count = 3;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'the settings of gatepost_service are left to who may alter the role';
+END
+$$;
+
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- still granted where the database is older than 15
 GRANT USAGE ON SCHEMA public TO gatepost_service;
 

@@ -11,6 +11,7 @@ from shutil import which
 from types import MappingProxyType
 from typing import Final
 
+from app.database import primary
 from app.errors import DbmateError
 from app.migrations.files import MIGRATIONS
 from app.redaction import redacted_url, without_password
@@ -46,6 +47,7 @@ async def run(
     ``options`` are settings of dbmate's session, ``programs`` comes first on its PATH. The address
     goes through the environment, because command lines are public.
     """
+    url = await primary(url)
     environment = os.environ | {"DATABASE_URL": url}
     environment.setdefault("PGCONNECT_TIMEOUT", _CONNECT_TIMEOUT)
     if options:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from app.database import Connection, connect
+from app.database import Connection, connect, primary
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,
@@ -119,6 +119,7 @@ async def migrate(
     SettingsError when ``url`` leads to a pooler.
     """
     migrations = load_verified(folder)
+    url = await primary(url)
     async with _exclusive_connection(url, options, report) as connection:
         state = Status(migrations, await _applied_versions(connection))
         check_applied(migrations, state.applied)

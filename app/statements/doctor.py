@@ -1,4 +1,4 @@
-"""The statements of ``gatepost doctor``."""
+"""The statements of ``gatepost doctor``, and one of /readyz."""
 
 from typing import Final
 
@@ -6,6 +6,15 @@ from app.sql import raw_statement
 
 major_version: Final = raw_statement(
     "doctor.major_version", "SELECT current_setting('server_version_num')::int / 10000 AS major"
+)
+
+read_only: Final = raw_statement(
+    "doctor.read_only", "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
+)
+
+idle_timeout: Final = raw_statement(
+    "doctor.idle_timeout",
+    "SELECT current_setting('idle_in_transaction_session_timeout') AS idle_timeout",
 )
 
 time_zone: Final = raw_statement(

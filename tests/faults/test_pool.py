@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
+from app import connecting
 from app import database as database_module
 from app.database import Database, Transaction, connect
 from app.errors import (
@@ -268,6 +269,79 @@ async def test_silent_network_delays_nobody_beyond_the_deadlines(
         proxy.silent = False
         assert await pid(database)
         assert all(await asyncio.gather(pid(database), pid(database)))
+
+
+@pytest.mark.parametrize(
+    "step", ["BEGIN", "test.step", "COMMIT", "ROLLBACK", "C\0\0\0.S__asyncpg_stmt"]
+)
+async def test_silence_at_any_step_takes_no_place_of_the_pool(
+    database_url: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_CLEANUP_TIMEOUT", 0.3)
+    monkeypatch.setattr(database_module, "_CACHED_STATEMENTS", 1)
+    settings = {
+        "GATEPOST_POOL_SIZE": "2",
+        "GATEPOST_QUERY_TIMEOUT": "0.5",
+        "GATEPOST_ACQUIRE_TIMEOUT": "2",
+    }
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(COUNT)
+        await transaction.fetch(raw_statement("test.step", "SELECT 1"))
+        if step == "ROLLBACK":
+            await transaction.fetch(DIVIDE, 0)
+
+    async def both(database: Database) -> list[Any]:
+        def call() -> Awaitable[Any]:
+            if step.startswith("C\0"):
+                return database.fetch(DIVIDE, 1)
+            return database.transaction("test", work)
+
+        async with asyncio.timeout(5):  # it would be for good
+            return list(await asyncio.gather(call(), call(), return_exceptions=True))
+
+    async with proxied(database_url) as (proxy, url), opened(url, **settings) as database:
+        await asyncio.gather(pid(database), pid(database))
+        proxy.silent_at = step.encode()
+        assert [isinstance(each, DatabaseError) for each in await both(database)] == [True, True]
+        assert proxy.silent
+        proxy.silent_at, proxy.silent = None, False
+        pause = raw_statement("test.pause", "SELECT pg_backend_pid() AS pid, pg_sleep(0.1)")
+        rows = await asyncio.gather(*(database.fetchrow(pause) for _ in range(2)))
+        assert len({row["pid"] for row in rows if row}) == 2
+
+
+async def test_connections_that_the_network_forgot_cost_one_statement(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one for each connection in the pool, each with its whole time."""
+    monkeypatch.setattr(database_module, "_CLEANUP_TIMEOUT", 0.3)
+    settings = {"GATEPOST_POOL_SIZE": "5", "GATEPOST_QUERY_TIMEOUT": "0.5"}
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.fetch(COUNT)
+
+    pause = raw_statement("test.pause", "SELECT pg_sleep(0.2)")
+    async with proxied(database_url) as (proxy, url), opened(url, **settings) as database:
+        for failing in (pid(database), database.transaction("test", work)):
+            await asyncio.gather(*(database.fetch(pause) for _ in range(5)))
+            proxy.forget()
+            with pytest.raises(QueryTimeoutError):
+                await failing
+            for _ in range(5):
+                assert await pid(database)
+
+
+async def test_end_of_a_silent_connection_is_not_waited_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "_CLOSE_TIMEOUT", 0.3)
+    async with proxied(database_url) as (proxy, url), opened(url) as database:
+        await pid(database)
+        proxy.silent = True
+        started = time.monotonic()
+        await database.close()
+        assert time.monotonic() - started < 5  # and not the ten of a statement
 
 
 async def test_closing_waits_for_running_statements(

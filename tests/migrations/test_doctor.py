@@ -27,8 +27,8 @@ from tests.support import KEYS, ROOT, Server, running_service
 
 ROLE_SQL = (ROOT / "db" / "service_role.sql").read_text()
 CHECKS = [
-    "connection", "server version", "pooler", "time zone", "clock", "privileges",
-    "migrations", "schema", "indexes",
+    "connection", "server version", "primary", "pooler", "time zone", "clock", "privileges",
+    "idle limit", "migrations", "schema", "indexes",
 ]  # fmt: skip
 
 
@@ -157,6 +157,25 @@ def test_pooler_is_detected_by_its_process_id(database_url: str) -> None:
         assert checked(twice, "pooler").level == "fail"
     with between(database_url, same, same) as proxied:
         assert checked(settings(proxied), "pooler").level == "ok"
+
+
+def test_server_that_takes_no_writes_is_named(postgres: Server, database_url: str) -> None:
+    assert checked(settings(database_url), "primary").level == "ok"
+    name = urlsplit(database_url).path[1:]
+    postgres.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    found = checked(settings(f"{database_url}&target_session_attrs=any"), "primary")
+    assert found.level == "fail"
+    (found,) = examine(settings(database_url))
+    assert (found.check, found.level) == ("connection", "fail")
+    assert "no writes" in found.text
+
+
+def test_role_without_a_limit_for_idle_transactions_is_warned_of(
+    postgres: Server, database_url: str
+) -> None:
+    with role(postgres, urlsplit(database_url).path[1:]) as url:
+        assert checked(settings(url, database_url), "idle limit").level == "ok"
+    assert checked(settings(database_url), "idle limit").level == "warn"
 
 
 def test_time_zone_must_be_utc(postgres: Server, database_url: str) -> None:
