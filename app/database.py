@@ -1,15 +1,13 @@
-"""Statements run on a pool of connections: deadlines, retries, the driver's errors mapped to ours.
+"""Statements run on a pool of connections: deadlines, retries.
 
-With app/connecting.py the only module that touches asyncpg. A statement is sent again only when the
+A statement is sent again only when the
 server said that it rolled it back and may take it next time, and never when its outcome is unknown.
 Times go in and out as aware datetimes in UTC.
 """
 
 import asyncio
-import os
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from copy import copy
 from functools import cache
 from time import perf_counter
@@ -19,17 +17,21 @@ import asyncpg
 from prometheus_client import Histogram
 
 from app import pooler
-from app.connecting import Connector, DriverConnection, with_options
+from app.connection import SERVER_SETTINGS, fetch_row, fetch_rows
+from app.connector import Connector, DriverConnection
 from app.deadline import Deadline
+from app.driver_errors import (
+    DRIVER_ERRORS,
+    FAILOVER_SQLSTATES,
+    connect_error,
+    pause_before_retry,
+    statement_error,
+)
 from app.errors import (
     DatabaseError,
-    DatabaseMissingError,
     DatabaseUnavailableError,
     PoolerError,
     PoolExhaustedError,
-    QueryTimeoutError,
-    StandbyError,
-    StatementError,
 )
 from app.settings import Pooler, Settings
 from app.sql import Statement
@@ -37,27 +39,6 @@ from app.sql import Statement
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
-# PgBouncer passes these three on; it refuses a start-up parameter that it does not track.
-SERVER_SETTINGS: Final = {
-    "application_name": "gatepost",
-    "timezone": "UTC",
-    "datestyle": "ISO, MDY",
-}
-
-# serialization failure, deadlock, lock not available
-_TRANSIENT_SQLSTATES: Final = frozenset(("40001", "40P01", "55P03"))
-# read-only transaction (a demoted primary), admin shutdown, crash shutdown, cannot connect now
-_FAILOVER_SQLSTATES: Final = frozenset(("25006", "57P01", "57P02", "57P03"))
-# the server closed a connection that was idle for too long, in a transaction or not
-_IDLE_SQLSTATES: Final = frozenset(("25P03", "57P05"))
-_UNAVAILABLE_SQLSTATES: Final = _TRANSIENT_SQLSTATES | _FAILOVER_SQLSTATES | _IDLE_SQLSTATES
-_DRIVER_ERRORS: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,  # TimeoutError too
-)
-_ATTEMPTS: Final = 3
 _CACHED_STATEMENTS: Final = 200
 _IDLE_LIFETIME: Final = 300.0
 """Seconds after which an unused connection is closed: a firewall may have dropped it."""
@@ -180,7 +161,7 @@ class Database:
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement. Raises DatabaseError."""
         return await self._run(
-            statement.name, lambda connection: _fetch(connection, statement, arguments)
+            statement.name, lambda connection: fetch_rows(connection, statement, arguments)
         )
 
     async def fetchrow(
@@ -192,7 +173,7 @@ class Database:
         """
         return await self._run(
             statement.name,
-            lambda connection: _fetchrow(connection, statement, arguments, timeout),
+            lambda connection: fetch_row(connection, statement, arguments, timeout),
             timeout,
         )
 
@@ -240,17 +221,17 @@ class Database:
             while True:
                 try:
                     return await self._attempt(work, timeout or self._settings.query_timeout)
-                except _DRIVER_ERRORS as error:
+                except DRIVER_ERRORS as error:
                     sqlstate = getattr(error, "sqlstate", None)
-                    if sqlstate in _FAILOVER_SQLSTATES | pooler.SQLSTATES:
+                    if sqlstate in FAILOVER_SQLSTATES | pooler.SQLSTATES:
                         await self._whole._pool.expire_connections()
                     if sqlstate in pooler.SQLSTATES:
                         wrong = pooler.wrong(self._settings.pooler)
                         pooler.report(wrong)
                         raise wrong from None
-                    pause = _pause_before_retry(error, attempt)
+                    pause = pause_before_retry(error, attempt)
                     if pause is None:
-                        raise _statement_error(
+                        raise statement_error(
                             error, timeout or self._settings.query_timeout
                         ) from None
                     if isinstance(error, asyncpg.InvalidCachedStatementError):
@@ -287,7 +268,7 @@ class Database:
                 await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
             except TimeoutError:
                 await pool.expire_connections()  # the others are likely to be as dead
-            except _DRIVER_ERRORS:
+            except DRIVER_ERRORS:
                 pass
             if gate is not None:
                 gate.leave()
@@ -301,7 +282,7 @@ class Database:
             with suppress(asyncpg.InterfaceError):  # the server has closed it already
                 connection.terminate()
             await self._whole._pool.expire_connections()  # the others are likely to be as dead
-            if not isinstance(error, _DRIVER_ERRORS):
+            if not isinstance(error, DRIVER_ERRORS):
                 raise
 
     async def _acquire(self, pool: Any, gate: Gate | None) -> Any:
@@ -315,10 +296,10 @@ class Database:
         except BaseException as error:
             if entered and gate is not None:
                 gate.leave()
-            if not isinstance(error, (*_DRIVER_ERRORS, ValueError)):
+            if not isinstance(error, (*DRIVER_ERRORS, ValueError)):
                 raise
             if not isinstance(error, TimeoutError):
-                raise _connect_error(error) from None
+                raise connect_error(error) from None
         if gate is not None and not entered:
             raise PoolExhaustedError("every connection that the key may use is in use")
         if pool.get_size() - pool.get_idle_size() >= pool.get_max_size():
@@ -334,117 +315,11 @@ class Transaction:
 
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement."""
-        return await _fetch(self._connection, statement, arguments)
+        return await fetch_rows(self._connection, statement, arguments)
 
     async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
         """The first row of a statement."""
-        return await _fetchrow(self._connection, statement, arguments)
-
-
-class Connection:
-    """A connection of the command line's own; every statement commits by itself."""
-
-    def __init__(self, connection: Any, timeout: float) -> None:
-        self._connection = connection
-        self._timeout = timeout
-
-    async def is_direct(self) -> bool:
-        """Whether the server itself is on the other end: a pooler gives another process id."""
-        backend = await self._run(self._connection.fetchval("SELECT pg_backend_pid()"))
-        return self._connection.get_server_pid() == backend
-
-    async def check_pooler(self, declared: Pooler) -> None:
-        """Raises PoolerError, or another DatabaseError."""
-        await self._run(pooler.check(self._connection, declared))
-
-    async def fetch(
-        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
-    ) -> list[Row]:
-        """The rows of a statement. Raises DatabaseError."""
-        return await self._run(_fetch(self._connection, statement, arguments, timeout))
-
-    async def run_script(self, text: str) -> None:
-        """Run the statements of an SQL file. Raises DatabaseError."""
-        await self._run(self._connection.execute(text))
-
-    async def fetchval(self, statement: Statement[Any], *arguments: Any) -> Any:
-        """The first column of the first row. Raises DatabaseError."""
-        return await self._run(self._connection.fetchval(statement.text, *arguments))
-
-    async def fetchcol(self, statement: Statement[Any], *arguments: Any) -> list[Any]:
-        """The first column of every row. Raises DatabaseError."""
-        return [row[0] for row in await self._run(_fetch(self._connection, statement, arguments))]
-
-    async def _run(self, work: Awaitable[Result]) -> Result:
-        try:
-            return await work
-        except _DRIVER_ERRORS as error:
-            raise _statement_error(error, self._timeout) from None
-
-
-@asynccontextmanager
-async def connect(
-    url: str, *, timeout: float = 10.0, **server_settings: str
-) -> AsyncIterator[Connection]:
-    """A connection outside of the pool, each wait limited to ``timeout`` seconds.
-
-    ``server_settings`` are the session's besides those of the service; an empty one is left out.
-    Raises DatabaseUnavailableError, or DatabaseMissingError when there is no such database.
-    """
-    settings = SERVER_SETTINGS | server_settings
-    try:
-        connection = await Connector(url)(
-            timeout=timeout,
-            command_timeout=timeout,
-            statement_cache_size=0,
-            server_settings={name: value for name, value in settings.items() if value},
-        )
-    except (*_DRIVER_ERRORS, ValueError) as error:
-        raise _connect_error(error) from None
-    try:
-        yield Connection(connection, timeout)
-    finally:
-        with suppress(Exception):
-            await connection.close()
-
-
-async def primary(url: str, *, timeout: float = 10.0) -> str:
-    """The address of the host that takes writes, for dbmate, which knows one host and no roles.
-
-    Raises DatabaseUnavailableError.
-    """
-    plain = with_options(url, target_session_attrs="") if "target_session_attrs" in url else url
-    connector = Connector(plain)
-    if not connector.can_fail_over:
-        return plain
-    try:
-        # the database that every server has: the other one may be still to be made
-        host, connection = await connector.connect(timeout, database="postgres")
-    except (*_DRIVER_ERRORS, ValueError) as error:
-        raise _connect_error(error) from None
-    connection.terminate()
-    return host
-
-
-async def _fetch(
-    connection: Any,
-    statement: Statement[Row],
-    arguments: tuple[Any, ...],
-    timeout: float | None = None,
-) -> list[Row]:
-    records = await connection.fetch(statement.text, *arguments, timeout=timeout)
-    row = statement.row
-    return records if row is None else [row(*record) for record in records]
-
-
-async def _fetchrow(
-    connection: Any,
-    statement: Statement[Row],
-    arguments: tuple[Any, ...],
-    timeout: float | None = None,
-) -> Row | None:
-    record = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
-    return record if statement.row is None or record is None else statement.row(*record)
+        return await fetch_row(self._connection, statement, arguments)
 
 
 class _Unnamed:
@@ -474,60 +349,3 @@ def _without_names(
 
 async def _no_reset(_: Any) -> None:
     """Nothing leaves state on a connection, so giving one back takes no round trip."""
-
-
-def _pause_before_retry(error: Exception, attempt: int) -> float | None:
-    """Seconds before the next attempt; None when there is none."""
-    if attempt >= _ATTEMPTS:
-        return None
-    if isinstance(error, asyncpg.InvalidCachedStatementError):
-        return 0.0  # a migration changed a table under a prepared statement
-    if getattr(error, "sqlstate", None) in _TRANSIENT_SQLSTATES:
-        return random.uniform(0.005, 0.03) * attempt  # noqa: S311
-    return None
-
-
-def _statement_error(error: Exception, timeout: float) -> DatabaseError:
-    """The failure of a statement as one of ours."""
-    match error:
-        case asyncpg.InvalidCachedStatementError():
-            return DatabaseUnavailableError("the schema is changing")
-        case asyncpg.DataError() if error.message is None:
-            # of the driver and not of the server; its text quotes the value
-            return StatementError("22P02", "a value does not fit its type")
-        case asyncpg.PostgresError():
-            return _server_error(error)
-        case TimeoutError():
-            return QueryTimeoutError(f"no answer within {timeout:g} s")
-    return DatabaseUnavailableError("the connection was lost")
-
-
-def _server_error(error: asyncpg.PostgresError) -> DatabaseError:
-    sqlstate = error.sqlstate or "XX000"
-    if sqlstate in _UNAVAILABLE_SQLSTATES or sqlstate[:2] in ("08", "53"):
-        return DatabaseUnavailableError(f"{sqlstate}: {error.message}")
-    if sqlstate == "57014":
-        return QueryTimeoutError("the statement was cancelled")
-    return StatementError(
-        sqlstate, error.message or "", error.detail, error.hint, error.constraint_name
-    )
-
-
-def _connect_error(error: Exception) -> DatabaseUnavailableError:
-    """A failure to connect as one of ours; never with the address, which holds the password."""
-    match error:
-        case asyncpg.InvalidCatalogNameError():
-            return DatabaseMissingError(error.message or "")
-        case asyncpg.PostgresError():
-            return DatabaseUnavailableError(f"{error.sqlstate}: {error.message}")
-        case asyncpg.TargetServerAttributeNotMatched():
-            return StandbyError("only servers that take no writes answer")
-        case TimeoutError():
-            return DatabaseUnavailableError("the database did not answer")
-        case OSError() if error.errno:  # not the driver's list of its attempts
-            return DatabaseUnavailableError(os.strerror(error.errno).lower())
-        case ValueError():  # its text can quote a part of the password
-            return DatabaseUnavailableError(
-                "the address is malformed: is its password percent-encoded?"
-            )
-    return DatabaseUnavailableError(str(error) or type(error).__name__)

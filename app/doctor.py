@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from app.database import Connection, connect
+from app.connection import Connection, connect
 from app.errors import DatabaseUnavailableError, MigrationError, PoolerError, StatementError
 from app.migrations import catalogue
 from app.migrations.runner import status

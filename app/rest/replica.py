@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.connecting import with_options
+from app.connector import with_options
 from app.database import Database, Transaction
 from app.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError, RestError
 from app.rest.plan import Plan

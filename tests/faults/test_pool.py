@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import connecting
+from app import connector
 from app import database as database_module
-from app.database import Database, Transaction, connect
+from app.connection import connect
+from app.database import Database, Transaction
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,
@@ -335,7 +336,7 @@ async def test_connections_that_the_network_forgot_cost_one_statement(
 async def test_end_of_a_silent_connection_is_not_waited_for(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connecting, "_CLOSE_TIMEOUT", 0.3)
+    monkeypatch.setattr(connector, "_CLOSE_TIMEOUT", 0.3)
     async with proxied(database_url) as (proxy, url), opened(url) as database:
         await pid(database)
         proxy.silent = True

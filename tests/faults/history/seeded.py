@@ -81,7 +81,7 @@ def upsert() -> None:
 
 def retry() -> None:
     """Send a statement again whose connection was lost, whatever became of it."""
-    pause = database._pause_before_retry
+    pause = database.pause_before_retry
 
     def impatient(error: Exception, attempt: int) -> float | None:
         lost = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
@@ -89,7 +89,7 @@ def retry() -> None:
             return 0.01
         return pause(error, attempt)
 
-    database._pause_before_retry = impatient
+    database.pause_before_retry = impatient
 
 
 FAULTS: Final = {"cache": cache, "upsert": upsert, "retry": retry}

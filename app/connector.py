@@ -20,7 +20,7 @@ _CLOSE_TIMEOUT: Final = 2.0
 _WATCH_EVERY: Final = 1.0
 _WATCH_TIMEOUT: Final = 3.0
 """Seconds for an answer to the watch, and for all hosts to be tried."""
-_IN_RECOVERY: Final = "/* gatepost:connecting.watch */ SELECT pg_catalog.pg_is_in_recovery()"
+_IN_RECOVERY: Final = "/* gatepost:connector.watch */ SELECT pg_catalog.pg_is_in_recovery()"
 
 _NEXT_HOST: Final = (
     OSError,  # TimeoutError too
