@@ -4,6 +4,7 @@ What differs from three machines is in the variables alone: every address is one
 """
 
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -20,7 +21,7 @@ from typing import Final
 import httpx
 
 from app.devserver.system_user import SystemUser
-from tests.support import ROOT, end, free_port, wait_until
+from tests.support import ROOT, end, wait_until
 
 DEPLOY: Final = ROOT / "deploy/patroni"
 BINARIES: Final = Path("/usr/lib/postgresql/15/bin")
@@ -47,6 +48,17 @@ def variables(text: str) -> dict[str, str]:
     """The lines NAME=value of an environment file."""
     lines = (line for line in text.splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
+
+
+def unused_addresses() -> Iterator[str]:
+    """Addresses of 127.0.0.1 whose ports no outgoing connection is given, nor a test that asks
+    the kernel for one: between here and the start of the last program there are seconds."""
+    ports = list(range(20_000, 32_000))
+    random.shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            yield f"127.0.0.1:{port}"
 
 
 def accepts(address: str) -> bool:
@@ -133,13 +145,14 @@ class Cluster:
         self.folder = folder
         self._user = SystemUser.owning(folder / "not there yet")
         self._user.own(folder)
+        unused = unused_addresses()
         addresses = {
-            f"{node}_{what}": f"127.0.0.1:{free_port()}"
+            f"{node}_{what}": next(unused)
             for node in ("NODE1", "NODE2", "NODE3")
             for what in ("POSTGRES", "PATRONI", "ETCD", "ETCD_PEER")
         }
-        self.primary_address = f"127.0.0.1:{free_port()}"
-        self.replicas_address = f"127.0.0.1:{free_port()}"
+        self.primary_address = next(unused)
+        self.replicas_address = next(unused)
         self.password = secrets.token_hex(24)
         given = variables((DEPLOY / "machine.env").read_text())
         self._shared = given | {
@@ -255,6 +268,13 @@ class Cluster:
         )
         return found[0]
 
+    def logs(self) -> str:
+        """The last lines of each program."""
+        return "\n".join(
+            f"{log}:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            for log in sorted(self.folder.rglob("*.log"))
+        )
+
     def stop(self) -> None:
         self.http.close()
         for node in self.nodes:
@@ -279,6 +299,9 @@ def running_cluster() -> Iterator[Cluster]:
     try:
         cluster.start()
         yield cluster
+    except AssertionError as error:
+        error.add_note(cluster.logs())
+        raise
     finally:
         cluster.stop()
         shutil.rmtree(folder)
