@@ -89,7 +89,7 @@ class Connector:
         """
         used = None
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(Exception):  # whatever it was, it is tried again
                 url, connection = await self.connect(_WATCH_TIMEOUT, statement_cache_size=0)
                 try:
                     if used not in (None, url):

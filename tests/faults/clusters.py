@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from app.devserver.postgres import THROWAWAY, EmbeddedPostgres
@@ -48,7 +48,8 @@ class Node(EmbeddedPostgres):
         postmaster = int(self._pid_file()[0])
         os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
 
 @contextmanager
