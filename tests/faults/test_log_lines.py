@@ -31,7 +31,7 @@ async def fail(request):
     logging.getLogger("some.library").warning("two\\nlines")
     raise LookupError("a defect of an endpoint")
 
-main.metrics = fail
+main.livez = fail
 server.main()
 """
 """The service as ``gatepost serve`` starts it, with an endpoint that fails."""
@@ -86,7 +86,7 @@ def test_every_line_is_json_from_start_to_stop(
     postgres: Server, template: str, tmp_path: Path
 ) -> None:
     with running(postgres, template, tmp_path, "faulty") as (url, errors):
-        assert httpx.get(f"{url}/metrics").status_code == 500
+        assert httpx.get(f"{url}/livez").status_code == 500
         assert send(url, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
     found = lines(errors)
     messages = {line["logger"]: line for line in found if "message" in line}
@@ -99,8 +99,8 @@ def test_every_line_is_json_from_start_to_stop(
     traces = [line["exception"] for line in found if "exception" in line]
     assert sum("a defect of an endpoint" in trace for trace in traces) == 2  # ours and uvicorn's
     # no second access log
-    assert sum("/metrics" in json.dumps(line) for line in found) < 4
-    assert [line["path"] for line in found if "path" in line].count("/metrics") == 1
+    assert sum("/livez" in json.dumps(line) for line in found) < 4
+    assert [line["path"] for line in found if "path" in line].count("/livez") == 1
 
 
 def test_what_strangers_cause_is_one_line_and_a_number(
@@ -113,7 +113,7 @@ def test_what_strangers_cause_is_one_line_and_a_number(
     ):
         for _ in range(100):
             assert send(url, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
-            assert client.get(f"{url}/metrics").status_code == 500
+            assert client.get(f"{url}/livez").status_code == 500
     most = 2 + int((time.monotonic() - started) / 10)
     found = lines(errors)
     for logger, message in (

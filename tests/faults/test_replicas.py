@@ -146,6 +146,6 @@ def test_primary_answers_when_the_replica_is_gone(pair: Pair) -> None:
     for _ in range(3):
         answer = pair.named("lonely", LATE)
         assert (answer.json(), answer.headers["gatepost-read"]) == ([{"name": "lonely"}], "primary")
-    metrics = httpx.get(f"{pair.service.url}/metrics").text
+    metrics = httpx.get(pair.service.metrics).text
     counts = [line for line in metrics.splitlines() if line.startswith("gatepost_replica_reads")]
     assert any('answered="primary"' in line for line in counts), counts

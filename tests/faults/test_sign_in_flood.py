@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import SERVERS
 from tests.security.people import BASE, PASSWORD, Site, site
-from tests.support import Server, end
+from tests.support import Server, Service, end
 
 pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
@@ -73,9 +73,9 @@ async def ask(url: str, path: str, body: dict[str, str]) -> Answer:
     return Answer(int(lines[0].split()[1]), headers, text, seconds)
 
 
-def hashes(url: str) -> tuple[float, float]:
+def hashes(service: Service) -> tuple[float, float]:
     """The passwords that wait and that are hashed now, as the metrics have it."""
-    text = httpx.get(f"{url}/metrics", timeout=30).text
+    text = httpx.get(service.metrics, timeout=30).text
     found = dict(re.findall(r"^gatepost_password_hashes_(\w+) (\S+)$", text, re.MULTILINE))
     return float(found["waiting"]), float(found["running"])
 
@@ -109,7 +109,7 @@ async def test_flood_of_sign_ins_is_refused_early_and_leaves_nothing_behind(runn
     bodies = [{(a.status, a.body) for a in half} for half in (for_known, for_unknown)]
     assert bodies[0] == bodies[1]
     assert after < max(1.0, 5 * before)
-    assert hashes(url) == (0, 0)
+    assert hashes(running.service) == (0, 0)
 
 
 async def test_work_of_clients_that_have_gone_is_not_done(running: Site) -> None:
@@ -127,7 +127,7 @@ async def test_work_of_clients_that_have_gone_is_not_done(running: Site) -> None
     after = await sign_in(url, known)
     assert after.status == 200
     assert after.seconds < max(1.5, 8 * before)
-    assert hashes(url) == (0, 0)
+    assert hashes(running.service) == (0, 0)
 
 
 async def test_stop_takes_its_grace_and_no_more(running: Site) -> None:
