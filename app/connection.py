@@ -120,10 +120,7 @@ async def fetch_rows(
 
 
 async def fetch_row(
-    connection: Any,
-    statement: Statement[Row],
-    arguments: tuple[Any, ...],
-    timeout: float | None = None,
+    connection: Any, statement: Statement[Row], arguments: tuple[Any, ...]
 ) -> Row | None:
-    record = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
+    record = await connection.fetchrow(statement.text, *arguments)
     return record if statement.row is None or record is None else statement.row(*record)

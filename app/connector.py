@@ -131,3 +131,10 @@ def with_options(url: str, **options: str) -> str:
         name: value for name, value in (dict(parse_qsl(parts.query)) | options).items() if value
     }
     return parts._replace(query=urlencode(query, safe="/")).geturl()
+
+
+def prefer_standby(url: str) -> str:
+    """An address of replicas: a standby where there is one, unless it says otherwise."""
+    if "target_session_attrs" in url:
+        return url
+    return with_options(url, target_session_attrs="prefer-standby")

@@ -148,7 +148,6 @@ class Database:
             init=self._check_connection,
             reset=_no_reset,
             timeout=settings.acquire_timeout,
-            command_timeout=settings.query_timeout,
             statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
             server_settings=SERVER_SETTINGS,
         )
@@ -173,7 +172,7 @@ class Database:
         """
         return await self._run(
             statement.name,
-            lambda connection: fetch_row(connection, statement, arguments, timeout),
+            lambda connection: fetch_row(connection, statement, arguments),
             timeout,
         )
 
@@ -241,11 +240,7 @@ class Database:
         finally:
             _observer(name)(perf_counter() - started)
 
-    async def _attempt(
-        self,
-        work: Callable[[Any], Awaitable[Result]],
-        timeout: float,
-    ) -> Result:
+    async def _attempt(self, work: Callable[[Any], Awaitable[Result]], timeout: float) -> Result:
         pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
@@ -255,23 +250,31 @@ class Database:
         finally:
             self._whole._waiting -= 1
         try:
-            with Deadline(timeout):  # the driver has steps without one
+            with Deadline(timeout):  # in place of the driver's own, which some of its steps lack
                 result = await work(connection)
-            if gate is not None:  # the next one need not wait for the release, which is quick now
-                gate.leave()
-                gate = None
-            return result
-        finally:
-            # what was committed stays so, whatever becomes of the connection; one that does not
-            # confirm a cancellation or its end in time is terminated by the pool
+        except BaseException:
             try:
-                await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
-            except TimeoutError:
-                await pool.expire_connections()  # the others are likely to be as dead
-            except DRIVER_ERRORS:
-                pass
-            if gate is not None:
-                gate.leave()
+                await self._release(pool, connection)
+            finally:
+                if gate is not None:
+                    gate.leave()
+            raise
+        if gate is not None:
+            gate.leave()  # nobody need wait for the release, which is quick now
+        await self._release(pool, connection)
+        return result
+
+    async def _release(self, pool: Any, connection: Any) -> None:
+        """Give a connection back. One that does not confirm a cancellation in time is terminated.
+
+        Whatever becomes of the connection, what was committed stays so.
+        """
+        try:
+            await pool.release(connection, timeout=_CLEANUP_TIMEOUT)
+        except TimeoutError:
+            await pool.expire_connections()  # the others are likely to be as dead
+        except DRIVER_ERRORS:
+            pass
 
     async def _roll_back(self, connection: Any, transaction: Any) -> None:
         """Send a ROLLBACK. A connection that does not confirm it in time is terminated."""
@@ -335,9 +338,9 @@ class _Unnamed:
         prepared = await self._connection.prepare(text, name="", timeout=timeout)
         return await prepared.fetch(*arguments, timeout=timeout)
 
-    async def fetchrow(self, text: str, *arguments: Any, timeout: float | None = None) -> Any:
-        prepared = await self._connection.prepare(text, name="", timeout=timeout)
-        return await prepared.fetchrow(*arguments, timeout=timeout)
+    async def fetchrow(self, text: str, *arguments: Any) -> Any:
+        prepared = await self._connection.prepare(text, name="")
+        return await prepared.fetchrow(*arguments)
 
 
 def _without_names(

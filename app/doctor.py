@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from app.connection import Connection, connect
+from app.connector import prefer_standby
 from app.errors import DatabaseUnavailableError, MigrationError, PoolerError, StatementError
 from app.migrations import catalogue
 from app.migrations.runner import status
@@ -59,6 +60,8 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
             if has_citus or settings.citus:
                 await check("citus", citus(settings, service, has_citus=has_citus))
             await check("idle limit", idle_limit(service))
+        if settings.replica_url is not None:
+            await check("replicas", replicas(settings.replica_url))
         await check("migrations", migrations(direct_url))
         await check("schema", schema(direct_url))
         await check("indexes", indexes(direct_url))
@@ -169,6 +172,17 @@ async def idle_limit(service: Connection) -> Outcome:
     if limit == "0":
         return "warn", "idle_in_transaction_session_timeout is off: see db/service_role.sql"
     return "ok", f"ended after {limit}"
+
+
+async def replicas(url: str) -> Outcome:
+    """One answers; without any, reads that ask for one are the primary's."""
+    try:
+        async with connect(prefer_standby(url)) as replica:
+            if await replica.fetchval(statements.read_only):
+                return "ok", f"{redacted_url(url)} answers"
+    except DatabaseUnavailableError as error:
+        return "warn", f"{redacted_url(url)}: {without_password(str(error), url)}"
+    return "warn", "GATEPOST_REPLICA_URL leads to the primary alone"
 
 
 async def migrations(direct_url: str) -> Outcome:

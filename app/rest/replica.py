@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.connector import with_options
+from app.connector import prefer_standby
 from app.database import Database, Transaction
 from app.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError, RestError
 from app.rest.plan import Plan
@@ -49,10 +49,10 @@ class Replica:
     """The replicas of one address."""
 
     def __init__(self, url: str, settings: Settings) -> None:
-        if "target_session_attrs" not in url:
-            url = with_options(url, target_session_attrs="prefer-standby")
         patience = min(_PATIENCE, settings.acquire_timeout)
-        self.database = Database(replace(settings, database_url=url, acquire_timeout=patience))
+        self.database = Database(
+            replace(settings, database_url=prefer_standby(url), acquire_timeout=patience)
+        )
         self._paused_until = 0.0
 
     async def execute(

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app import doctor
 from app.devserver.postgres import EmbeddedPostgres, wheel_binaries
 from app.migrations import dbmate
+from app.settings import Settings
 from tests.faults.standby import primary_and_standby
 from tests.support import KEYS, SECRET, Server, Service, running_service, wait_until
 
@@ -137,6 +139,20 @@ def test_header_that_says_nothing_is_refused(
 ) -> None:
     answer = httpx.get(pair.users, headers=ALL | headers)
     assert (answer.status_code, answer.json()["message"]) == (400, named)
+
+
+def test_doctor_says_whether_a_replica_answers(pair: Pair) -> None:
+    primary = pair.service.database_url
+    standby = pair.standby.url(DATABASE)
+    for replica, level, text in (
+        (standby, "ok", " answers"),
+        (primary, "warn", "GATEPOST_REPLICA_URL leads to the primary alone"),
+        ("postgres://127.0.0.1:1/x", "warn", "127.0.0.1:1/x: connection refused"),
+    ):
+        settings = Settings(database_url=primary, database_direct_url=primary, replica_url=replica)
+        findings = {found.check: found for found in asyncio.run(doctor.examine(settings))}
+        assert findings["replicas"].level == level
+        assert findings["replicas"].text.endswith(text)
 
 
 def test_primary_answers_when_the_replica_is_gone(pair: Pair) -> None:
