@@ -53,7 +53,7 @@ class Copy:
         self.folder = folder
         self.database_url = postgres.url(database)
         self._server_url = postgres.url("postgres")
-        for name in ("app", "bench", "db", "docs", "scripts", "tests"):
+        for name in ("app", "bench", "db", "deploy", "docs", "scripts", "tests"):
             shutil.copytree(ROOT / name, folder / name, ignore=IGNORED)
         for name in ("pyproject.toml", "README.md", ".squawk.toml"):
             shutil.copy(ROOT / name, folder / name)
