@@ -288,16 +288,36 @@ class EmbeddedPostgres:
 
 @contextmanager
 def scratch(binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
-    """A server for tests and scripts: fast, not durable, removed with its data at the end."""
+    """A server for tests and scripts: fast, not durable, removed with its data at the end.
+
+    Also when this process is killed: a shell waits for that.
+    """
     home = Path(tempfile.mkdtemp(prefix="gatepost-"))
     home.chmod(0o711)  # for the user the server runs as; the data in it is private
     server = EmbeddedPostgres(home, binaries=binaries, options=THROWAWAY)
+    remover = None
     try:
         with server:
+            remover = subprocess.Popen(
+                ["/bin/sh", "-c", _REMOVE, "sh", server.home, home, server.sockets],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
             yield server
     finally:
-        for folder in {home, server.home}:
-            shutil.rmtree(folder)
+        if remover is None:  # the server did not start
+            shutil.rmtree(home)
+        else:
+            remover.communicate()
+
+
+# SIGQUIT is PostgreSQL's immediate shutdown
+_REMOVE: Final = """
+read -r _
+pid=$(head -n 1 "$1/data/postmaster.pid") && kill -QUIT "$pid"
+while [ -e "$1/data/postmaster.pid" ] && kill -0 "$pid"; do sleep 0.1; done
+rm -rf "$@"
+"""
 
 
 def _deadline() -> float:

@@ -275,3 +275,23 @@ def test_wheel_in_a_private_folder_is_copied(
         assert sql(server, "SELECT 1") == "1"  # its psql is the copy's, and finds libpq
         assert server.binaries.is_relative_to(open_tmp_path / "system")
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_killed_process_leaves_no_scratch_server_behind() -> None:
+    script = (
+        "import sys, time\n"
+        "from app.devserver.postgres import scratch\n"
+        "with scratch() as server:\n"
+        "    print(server.home, (server.data / 'postmaster.pid').read_text().split()[0])\n"
+        "    sys.stdout.flush()\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        home, pid = process.stdout.readline().split()
+        assert Path("/proc", pid).exists()
+        process.kill()
+    wait_until(lambda: not Path(home).exists(), "removed")
+    wait_until(lambda: not Path("/proc", pid).exists(), "ended")
