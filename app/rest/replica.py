@@ -18,7 +18,13 @@ from starlette.responses import Response
 
 from app.connector import prefer_standby
 from app.database import Database, Transaction
-from app.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError, RestError
+from app.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    PoolExhaustedError,
+    QueryTimeoutError,
+    RestError,
+)
 from app.rest.plan import Plan
 from app.rest.query_tree import Value
 from app.rest.read import ReadPlan
@@ -107,7 +113,8 @@ class _Reader:
                 raise
             except DatabaseError as error:  # also where its schema is not as new
                 self.answered = "primary"
-                if isinstance(error, DatabaseUnavailableError):
+                busy = isinstance(error, PoolExhaustedError)
+                if isinstance(error, DatabaseUnavailableError) and not busy:
                     self._replica.pause()
         return await self._primary.fetchrow(statement, *arguments, timeout=timeout)
 
