@@ -79,9 +79,17 @@ def setting_samples(cls: Any) -> list[tuple[str, str, str, object]]:
 
 def free_port() -> int:
     """A port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    (port,) = free_ports(1)
+    return port
+
+
+def free_ports(number: int) -> list[int]:
+    """Different ones."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -163,7 +171,7 @@ def running_service(
     ``root`` is the folder of another copy of the project. With GATEPOST_TEST_POOLER its database
     is behind that PgBouncer.
     """
-    port, metrics_port = free_port(), free_port()
+    port, metrics_port = free_ports(2)
     address = {"HOST": "127.0.0.1", "PORT": str(port), "GATEPOST_METRICS_PORT": str(metrics_port)}
     given = environment(database_url) | address
     with ExitStack() as stack:

@@ -88,10 +88,13 @@ def test_every_response_has_the_headers(
             response = client.request(method, path, headers=headers)
             assert response.status_code == status, path
             check(response, https=https, api=True)
-        for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 404), ("/", 404)):
+        for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 404), ("/x", 404)):
             response = client.get(path)
             assert response.status_code == status
             check(response, https=https, api=False)
+        page = client.get("/", headers={"accept": "text/html"})
+        assert page.status_code == 200
+        check(page, https=https, api=True)
 
 
 def test_header_of_an_own_route_is_left_alone(postgres: Server, database_url: str) -> None:

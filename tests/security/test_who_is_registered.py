@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,12 @@ async def watched(
     }
     create_pool = asyncpg.create_pool
 
-    async def watch(connection: Any) -> None:
-        connection.add_query_logger(lambda query: found.note(query))
+    def create_watched_pool(*, init: Callable[[Any], Awaitable[None]], **options: Any) -> Any:
+        async def init_and_watch(connection: Any) -> None:
+            await init(connection)
+            connection.add_query_logger(lambda query: found.note(query))
 
-    def create_watched_pool(*arguments: Any, **options: Any) -> Any:
-        return create_pool(*arguments, init=watch, **options)
+        return create_pool(init=init_and_watch, **options)
 
     monkeypatch.setattr(asyncpg, "create_pool", create_watched_pool)
     app = create_app(Settings.from_environment(environment(url) | given | settings))
