@@ -1,7 +1,6 @@
 """What a Citus cluster is asked: its nodes, its layout, and each shard by itself.
 
-Used with GATEPOST_CITUS, and by the doctor where the extension is. These statements name functions
-and tables of Citus, so they are not among those of app/statements, which every server can plan.
+Used with GATEPOST_CITUS, and by the doctor where the extension is.
 """
 
 from collections.abc import Mapping
@@ -10,39 +9,11 @@ from typing import Any, Final
 from app.database import Database
 from app.errors import PurgeBlockedError
 from app.schema import SHARD_KEYS, TABLES
-from app.sql import Statement, raw_statement
+from app.sql import Statement
+from app.statements import citus
 
 CHUNK_PAGES: Final = 64
 """Pages of each shard for one statement of the purge. It connects to each shard anew, in turn."""
-
-away: Final = raw_statement(
-    "citus.away",
-    """
-    SELECT format('%s:%s', nodename, nodeport) AS node
-    FROM run_command_on_workers('SELECT 1') WHERE NOT success ORDER BY 1
-    """,
-)
-"""The workers that do not answer."""
-
-layout: Final = raw_statement(
-    "citus.layout",
-    """
-    SELECT c.relname::text AS name,
-           CASE WHEN p.partmethod = 'h' THEN column_to_column_name(p.logicalrelid, p.partkey)
-                WHEN p.repmodel = 't' THEN '' END AS key
-    FROM pg_class c LEFT JOIN pg_dist_partition p ON p.logicalrelid = c.oid
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::text[])
-    """,
-    [("tables", "text[]")],
-)
-"""For each of the named tables the column it is spread by; '' for a reference table, null for one
-that only the coordinator has."""
-
-_on_shards: Final = raw_statement(
-    "citus.on_shards",
-    "SELECT success, result FROM run_command_on_shards($1::text::regclass, $2::text, false)",
-    [("table", "text"), ("command", "text")],
-)
 
 _ADDRESS: Final = "'({},0)'::tid"
 _PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')::bigint"
@@ -50,7 +21,7 @@ _PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')
 
 async def unready_reason(database: Database) -> str | None:
     """Why requests would fail. Raises DatabaseError."""
-    nodes = await database.fetch(away)
+    nodes = await database.fetch(citus.away)
     return f"{len(nodes)} of the cluster's workers do not answer" if nodes else None
 
 
@@ -79,7 +50,7 @@ async def purge_chunk(database: Database, statement: Statement[Any], table: str,
 
 async def _numbers(database: Database, table: str, command: str) -> list[int]:
     """What the shards answer. Raises PurgeBlockedError unless each of them does."""
-    rows = await database.fetch(_on_shards, table, command)
+    rows = await database.fetch(citus.on_shards, table, command)
     if not rows:
         raise PurgeBlockedError(f"{table} has no shards: see docs/CITUS.md")
     failed = [row["result"] for row in rows if not row["success"]]

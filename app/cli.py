@@ -24,7 +24,7 @@ import typer
 from dotenv import load_dotenv
 
 from app import doctor, purge
-from app.connection import connect
+from app.database import connect
 from app.errors import GatepostError
 from app.explain import explain
 from app.migrations import files, runner

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from app.connection import Connection, connect
-from app.connector import prefer_standby
+from app.database import Connection, connect
+from app.database.connector import prefer_standby
 from app.errors import DatabaseUnavailableError, MigrationError, PoolerError, StatementError
 from app.migrations import catalogue
 from app.migrations.runner import status
@@ -58,7 +58,7 @@ async def examine(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC
             await check("privileges", privileges(service))
             has_citus = await service.fetchval(statements.has_citus)
             if has_citus or settings.citus:
-                await check("citus", citus(settings, service, has_citus=has_citus))
+                await check("citus", cluster(settings, service, has_citus=has_citus))
             await check("idle limit", idle_limit(service))
         if settings.replica_url is not None:
             await check("replicas", replicas(settings.replica_url))
@@ -144,9 +144,10 @@ async def privileges(service: Connection) -> Outcome:
     return "ok", f"{role} reads and writes rows, nothing more"
 
 
-async def citus(settings: Settings, service: Connection, *, has_citus: bool) -> Outcome:
+async def cluster(settings: Settings, service: Connection, *, has_citus: bool) -> Outcome:
     """The service knows about the cluster, the tables are spread over it, and all of it answers."""
-    from app import citus
+    from app.citus import layout_faults
+    from app.statements import citus
 
     if not has_citus:
         return "fail", "GATEPOST_CITUS is set, but the extension is not in the database"
@@ -156,14 +157,11 @@ async def citus(settings: Settings, service: Connection, *, has_citus: bool) -> 
         if any(key is not None for key in found.values()):
             return "fail", "tables are spread over the cluster: set GATEPOST_CITUS=true"
         return "ok", "the extension is there, and every table is on this server"
-    if faults := citus.layout_faults(found):
+    if faults := layout_faults(found):
         return "fail", f"{', '.join(faults)}: run deploy/citus/distribute.sql"
     if nodes := await service.fetchcol(citus.away):
         return "fail", f"these workers do not answer: {', '.join(nodes)}"
-    return (
-        "ok",
-        "the tables are spread over the cluster, and every worker answers",
-    )
+    return "ok", "the tables are spread over the cluster, and every worker answers"
 
 
 async def idle_limit(service: Connection) -> Outcome:

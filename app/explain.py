@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from app.connection import Connection
+from app.database import Connection
 from app.sql import Statement
 
 SAMPLES: Final[dict[str, Any]] = {

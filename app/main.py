@@ -24,12 +24,12 @@ from app.auth.api import GetSessionMiddleware, auth_routes, auth_services
 from app.auth.context import PREFIX
 from app.client_address import ClientAddresses
 from app.database import Database
+from app.database.pool_metrics import export_pool
 from app.errors import RequestTooLargeError, SettingsError
 from app.health import livez, readyz
 from app.logs import RATE_LIMIT, logging_in_batches
 from app.middleware import RequestMiddleware
 from app.pages import root
-from app.pool_metrics import export_pool
 from app.purge import purge_in_background
 from app.redaction import redact_server_logs
 from app.responses import API_HEADERS, NO_STORE, error_response, security_headers

@@ -74,6 +74,7 @@ class Endpoint:
         services: Services = scope["app"].state.auth
         request = Request(scope, receive)
         context = _context(services, request)
+        shows_page = self.redirects_to_callback and pages.wants_page(request)
         checked = False
         try:
             await self._check(request, context)
@@ -81,13 +82,16 @@ class Endpoint:
             result = await self.handler(context)
         except (AuthError, DatabaseError) as error:
             result = error_response(error)
+            # 429 and 503 have headers that say when to come back
+            if shows_page and isinstance(error, AuthError) and error.status < 429:
+                result = pages.failed(error.code, error.status)
             self._log_refusal(context, request, error, checked=checked)
         else:
+            if shows_page and not isinstance(result, Response):
+                result = pages.done()
             if self.event is not None:
                 outcome = "refused" if context.refusal else "ok"
                 context.log_event(context.event or self.event, outcome, reason=context.refusal)
-        if self.redirects_to_callback and pages.wants_page(request):
-            result = _page(result)
         response = _response(context, result)
         services.cors.add_headers(request.headers, response)
         await response(scope, receive, send)
@@ -235,15 +239,6 @@ def _path(request: Request) -> str:
     """The path below the prefix, still percent-encoded."""
     path: str = request.scope["path"]
     return path.removeprefix(PREFIX)
-
-
-def _page(result: Any) -> Response:
-    """What a person sees of a result that leads nowhere; API clients get the JSON of it."""
-    if not isinstance(result, Response):
-        return pages.done()
-    if result.status_code not in (400, 401, 403, 404):
-        return result
-    return pages.failed(msgspec.json.decode(result.body).get("code"), result.status_code)
 
 
 def _response(context: RequestContext, result: Any) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from app.connection import connect
+from app.database import connect
 from app.migrations.files import MIGRATIONS
 from app.statements import catalogue
 from app.statements.catalogue import SchemaObject

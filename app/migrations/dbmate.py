@@ -11,7 +11,7 @@ from shutil import which
 from types import MappingProxyType
 from typing import Final
 
-from app.connection import primary
+from app.database import primary
 from app.errors import DbmateError
 from app.migrations.files import MIGRATIONS
 from app.redaction import redacted_url, without_password

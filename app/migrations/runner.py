@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from app.connection import Connection, connect, primary
+from app.database import Connection, connect, primary
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,

@@ -25,7 +25,7 @@ from app.redaction import safe_path
 from app.rest import media, openapi, parser
 from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
 from app.rest.keys import ServiceKeys, require
-from app.rest.places import Place, Places, for_api, for_key
+from app.rest.places import Place, for_api, for_key
 from app.rest.plan import PREFIX, Limits, Plan
 from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
 from app.rest.query_tree import Value
@@ -68,7 +68,7 @@ class RestAPI:
         timeout = min(settings.rest_query_timeout, settings.query_timeout)
         self._limits = Limits(settings.max_rows, timeout)
         self._api_places = Semaphore(for_api(settings.pool_size))
-        self._places: dict[str, Places] = {}
+        self._key_places: dict[str, Semaphore] = {}
         self._replica = _replica(settings)
         columns = [column for each in relations.values() for column in each.columns.values()]
         self._keys = ServiceKeys(settings)
@@ -105,7 +105,7 @@ class RestAPI:
     def reload_keys(self) -> None:
         if self._keys.reload():
             self.plans.clear()  # each was made for what its key was allowed
-            self._places.clear()
+            self._key_places.clear()
 
     def routes(self) -> list[BaseRoute]:
         """The root, and one for each table."""
@@ -164,12 +164,12 @@ class RestAPI:
     def _database_for(self, request: Request) -> Database:
         """The database by the part of the pool that the request's key has."""
         key: ServiceKey = request.scope["state"]["service_key"]
-        places = self._places.get(key.sha256)
-        if places is None:
-            only = len(self._keys) == 1
-            own = None if only else Semaphore(for_key(self._settings.pool_size))
-            places = self._places[key.sha256] = Places(self._api_places, own)
-        return self._database.behind(Place(places, request))
+        own = None
+        if len(self._keys) > 1:
+            own = self._key_places.get(key.sha256)
+            if own is None:
+                own = self._key_places[key.sha256] = Semaphore(for_key(self._settings.pool_size))
+        return self._database.behind(Place(self._api_places, own, request))
 
     def _plan(self, relation: Relation, request: Request) -> tuple[Plan, list[Value]]:
         """The plan for a request, and the values of its query string."""

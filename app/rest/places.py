@@ -24,25 +24,18 @@ def for_key(pool_size: int) -> int:
     return max(1, pool_size // 2)
 
 
-class Places:
-    """The places of a key, each of which is one of the API's as well."""
-
-    def __init__(self, api: Semaphore, own: Semaphore | None) -> None:
-        """``own`` is None for the only key."""
-        self.api = api
-        self.own = own
-
-
 class Place:
     """What the statements of a request pass (``Database.behind``)."""
 
-    def __init__(self, places: Places, request: Request) -> None:
-        self._places = places
+    def __init__(self, api: Semaphore, own: Semaphore | None, request: Request) -> None:
+        """The places of the API, and those of the key: None for the only one."""
+        self._api = api
+        self._own = own
         self._request = request
 
     async def enter(self) -> None:
         """Take a place. Raises ClientDisconnect when the client did not wait for it."""
-        own, api = self._places.own, self._places.api
+        own, api = self._own, self._api
         waits = api.locked() or (own is not None and own.locked())
         started = perf_counter() if waits else 0
         if own is not None:
@@ -64,6 +57,6 @@ class Place:
 
     def leave(self) -> None:
         """Give it back."""
-        self._places.api.release()
-        if self._places.own is not None:
-            self._places.own.release()
+        self._api.release()
+        if self._own is not None:
+            self._own.release()

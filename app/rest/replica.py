@@ -16,8 +16,8 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.connector import prefer_standby
 from app.database import Database, Transaction
+from app.database.connector import prefer_standby
 from app.errors import (
     DatabaseError,
     DatabaseUnavailableError,

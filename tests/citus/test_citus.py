@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.auth.cookies import Signer
-from app.connection import connect
+from app.database import connect
 from app.doctor import examine
 from app.explain import explain
 from app.migrations import catalogue

@@ -45,7 +45,10 @@ class Node(EmbeddedPostgres):
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        postmaster = int(self._pid_file()[0])
+        lines = self._pid_file()
+        if not lines:  # it was stopped for good
+            return
+        postmaster = int(lines[0])
         os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
             with suppress(ProcessLookupError):

@@ -9,10 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app import connector
-from app import database as database_module
-from app.connection import connect
-from app.database import Database, Transaction
+from app.database import Database, Transaction, connect, connector
+from app.database import database as database_module
 from app.errors import (
     DatabaseError,
     DatabaseMissingError,

@@ -12,7 +12,7 @@ from app import doctor
 from app.devserver.postgres import EmbeddedPostgres, wheel_binaries
 from app.migrations import dbmate
 from app.settings import Settings
-from tests.faults.standby import primary_and_standby
+from tests.faults.clusters import primary_and_standby
 from tests.support import KEYS, SECRET, Server, Service, running_service, wait_until
 
 ALL = {"apikey": KEYS["all"]}

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from app import doctor
-from app.connection import connect, primary
-from app.connector import one_host_each
+from app.database import connect, primary
+from app.database.connector import one_host_each
 from app.errors import StandbyError
 from app.main import create_app
 from app.migrations import dbmate

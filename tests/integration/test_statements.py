@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from app.connection import connect
+from app.database import connect
 from app.explain import explain
 from app.schema import RELATIONS, Session, User
 from app.sql import Statement

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app import doctor
-from app.connection import connect
+from app.database import connect
 from app.doctor import Finding, judge_version
 from app.errors import StatementError
 from app.migrations import catalogue, files

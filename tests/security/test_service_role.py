@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.connection import connect
+from app.database import connect
 from app.errors import StatementError
 from app.schema import TABLES
 from app.sql import raw_statement

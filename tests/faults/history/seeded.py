@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from app import database, server
+from app import server
 from app.auth.session_loader import SessionLoader
-from app.database import Database
+from app.database import Database, database
 from app.schema import Session
 from app.sql import raw_statement
 from app.statements import sessions

@@ -11,16 +11,24 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import asyncpg
+
+from app.statements import server
 
 _CLOSE_TIMEOUT: Final = 2.0
 """Seconds for the server to confirm the end of a connection, which is then terminated."""
 _WATCH_EVERY: Final = 1.0
 _WATCH_TIMEOUT: Final = 3.0
 """Seconds for an answer to the watch, and for all hosts to be tried."""
-_IN_RECOVERY: Final = "/* gatepost:connector.watch */ SELECT pg_catalog.pg_is_in_recovery()"
+
+# PgBouncer passes these three on; it refuses a start-up parameter that it does not track.
+SERVER_SETTINGS: Final = {
+    "application_name": "gatepost",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+}
 
 _NEXT_HOST: Final = (
     OSError,  # TimeoutError too
@@ -63,7 +71,8 @@ class Connector:
 
     async def connect(self, timeout: float, **options: Any) -> tuple[str, Any]:
         """The address of the host, and the connection."""
-        options = {"connection_class": DriverConnection, **options}
+        given = {"connection_class": DriverConnection, "server_settings": SERVER_SETTINGS}
+        options = given | options
         deadline = monotonic() + timeout
         tries = [(role, url) for role in self._roles for url in self._urls]
         failure: Exception = TimeoutError()
@@ -104,7 +113,7 @@ class Connector:
 
 
 async def _takes_writes(connection: Any) -> bool:
-    return not await connection.fetchval(_IN_RECOVERY, timeout=_WATCH_TIMEOUT)
+    return not await connection.fetchval(server.in_recovery.text, timeout=_WATCH_TIMEOUT)
 
 
 def one_host_each(url: str) -> list[str]:
@@ -130,7 +139,8 @@ def with_options(url: str, **options: str) -> str:
     query = {
         name: value for name, value in (dict(parse_qsl(parts.query)) | options).items() if value
     }
-    return parts._replace(query=urlencode(query, safe="/")).geturl()
+    # libpq takes a plus for itself and not for a space
+    return parts._replace(query=urlencode(query, safe="/", quote_via=quote)).geturl()
 
 
 def prefer_standby(url: str) -> str:

@@ -1,24 +1,18 @@
-"""A connection outside of the pool; and what every connection is given, and asked."""
+"""A connection outside of the pool, for the command line."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from app import pooler
-from app.connector import Connector, with_options
-from app.driver_errors import DRIVER_ERRORS, connect_error, statement_error
+from app.database import pooler
+from app.database.connector import SERVER_SETTINGS, Connector, with_options
+from app.database.driver_errors import DRIVER_ERRORS, connect_error, statement_error
 from app.settings import Pooler
 from app.sql import Statement
+from app.statements import server
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
-
-# PgBouncer passes these three on; it refuses a start-up parameter that it does not track.
-SERVER_SETTINGS: Final = {
-    "application_name": "gatepost",
-    "timezone": "UTC",
-    "datestyle": "ISO, MDY",
-}
 
 
 class Connection:
@@ -30,8 +24,7 @@ class Connection:
 
     async def is_direct(self) -> bool:
         """Whether the server itself is on the other end: a pooler gives another process id."""
-        backend = await self._run(self._connection.fetchval("SELECT pg_backend_pid()"))
-        return self._connection.get_server_pid() == backend
+        return self._connection.get_server_pid() == await self.fetchval(server.backend)
 
     async def check_pooler(self, declared: Pooler) -> None:
         """Raises PoolerError, or another DatabaseError."""

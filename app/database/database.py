@@ -1,8 +1,7 @@
 """Statements run on a pool of connections: deadlines, retries.
 
-A statement is sent again only when the
-server said that it rolled it back and may take it next time, and never when its outcome is unknown.
-Times go in and out as aware datetimes in UTC.
+A statement is sent again only when the server said that it rolled it back and may take it next
+time, and never when its outcome is unknown. Times go in and out as aware datetimes in UTC.
 """
 
 import asyncio
@@ -16,17 +15,17 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import asyncpg
 from prometheus_client import Histogram
 
-from app import pooler
-from app.connection import SERVER_SETTINGS, fetch_row, fetch_rows
-from app.connector import Connector, DriverConnection
-from app.deadline import Deadline
-from app.driver_errors import (
+from app.database import pooler
+from app.database.connection import fetch_row, fetch_rows
+from app.database.connector import Connector, DriverConnection
+from app.database.driver_errors import (
     DRIVER_ERRORS,
     FAILOVER_SQLSTATES,
     connect_error,
     pause_before_retry,
     statement_error,
 )
+from app.deadline import Deadline
 from app.errors import (
     DatabaseError,
     DatabaseUnavailableError,
@@ -149,7 +148,6 @@ class Database:
             reset=_no_reset,
             timeout=settings.acquire_timeout,
             statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
-            server_settings=SERVER_SETTINGS,
         )
 
     async def _replace_pool(self) -> None:

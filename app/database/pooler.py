@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.errors import PoolerError
 from app.settings import Pooler
+from app.statements import server
 
 SQLSTATES: Final = frozenset(("26000", "42P05"))
 """A prepared statement does not exist, or exists already."""
@@ -31,10 +32,6 @@ _WRONG: Final[dict[Pooler, str]] = {
 }
 """What to change, by the setting's value."""
 
-_CHECK: Final = (
-    "/* gatepost:pooler.check */ SELECT pg_backend_pid(), "
-    "EXISTS (SELECT FROM pg_prepared_statements WHERE name = $1)"
-)
 _NAME: Final = "gatepost_pooler_check"
 _LOG_INTERVAL: Final = 60.0  # seconds between two lines about the same
 
@@ -49,7 +46,7 @@ async def check(connection: Any, pooler: Pooler) -> None:
     # an unnamed statement lives as long as the exchange: nothing is left behind in the pooler
     name = _NAME if pooler == "prepared" else ""
     try:
-        statement = await connection.prepare(_CHECK, name=name)
+        statement = await connection.prepare(server.prepared.text, name=name)
         backend, passed_on = await statement.fetchrow(_NAME)
     except Exception as error:
         if getattr(error, "sqlstate", None) in SQLSTATES:
