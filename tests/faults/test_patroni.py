@@ -320,7 +320,7 @@ async def test_killed_primary_is_replaced_and_nothing_is_lost(cluster: Cluster, 
 
 async def test_silent_primary_is_replaced_and_nothing_is_lost(cluster: Cluster, site: Site) -> None:
     old = cluster.primary()
-    async with visitors(site.haproxy) as haproxy, visitors(site.direct, checked=False) as direct:
+    async with visitors(site.haproxy) as haproxy, visitors(site.direct) as direct:
         since = time.monotonic()
         old.send(signal.SIGSTOP)
         try:
