@@ -43,7 +43,11 @@ _TYPES: Final[dict[Any, ColumnType]] = {
     list[str]: "text[]",
 }
 
-Secret = Annotated[str, Meta(extra={"secret": True})]
+ANNOTATIONS: Final[dict[ColumnType, Any]] = {type_: base for base, type_ in _TYPES.items()}
+"""What a Struct says of a column of each type."""
+
+SECRET: Final = Meta(extra={"secret": True})
+Secret = Annotated[str, SECRET]
 """A column whose value gives access: shown and written only with the scope ``secrets``."""
 
 GUARDED: Final = Meta(extra={"guarded": "always"})
@@ -66,6 +70,10 @@ class User(msgspec.Struct, frozen=True):
     image: str | None
     created_at: datetime
     updated_at: datetime
+    role: Annotated[str, GUARDED] | None
+    banned: Annotated[bool, GUARDED]
+    ban_reason: Annotated[str, GUARDED] | None
+    ban_expires: Annotated[datetime, GUARDED] | None
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -79,6 +87,7 @@ class Session(msgspec.Struct, frozen=True):
     user_agent: str
     created_at: datetime
     updated_at: datetime
+    impersonated_by: Annotated[UUID, GUARDED] | None
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -123,6 +132,102 @@ class RateLimit(msgspec.Struct, frozen=True):
     last_request: Int64
 
 
+class Jwk(msgspec.Struct, frozen=True):
+    """A row of ``jwks``, a key that signs tokens. Times are UTC."""
+
+    id: UUID
+    public_key: str
+    private_key: Secret
+    alg: str | None
+    crv: str | None
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A row of ``events``: what happened, to whom and by whom. Times are UTC."""
+
+    id: UUID
+    """Also the cursor: ordered as the transactions began to write."""
+    created_at: datetime
+    type: str
+    user_id: UUID | None
+    session_id: UUID | None
+    account_id: UUID | None
+    changed: list[str] | None
+    before: Json | None
+    after: Json | None
+    actor_id: UUID | None
+    impersonator_id: UUID | None
+    key_name: str | None
+    ip_address: str | None
+    request_id: str | None
+    role: str
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """A row of ``erasures``, the receipt of an erased user. Times are UTC."""
+
+    id: UUID
+    user_pseudonym: str
+    email_pseudonym: str
+    counts: Json
+    """Rows deleted by table."""
+    erased_at: datetime
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A row of ``webhooks``: where events are sent to. Times are UTC."""
+
+    id: UUID
+    url: str
+    types: list[str]
+    """Those that it wants, or their first words; none: all."""
+    secret: Secret
+    old_secret: Secret | None
+    old_secret_until: datetime | None
+    queued_to: UUID
+    """The last event that was looked at."""
+    created_at: datetime
+    failing_since: datetime | None
+    paused_at: datetime | None
+    pause_reason: str | None
+
+
+class WebhookDelivery(msgspec.Struct, frozen=True):
+    """A row of ``webhook_deliveries``: an event that waits, or was given up. Times are UTC."""
+
+    webhook_id: UUID
+    event_id: UUID
+    user_id: UUID
+    """0: nobody."""
+    attempts: Int64
+    next_attempt_at: datetime
+    """While it is sent: when others may."""
+    last_status: Int64 | None
+    last_error: str | None
+    dead_since: datetime | None
+
+
+class SessionPolicy(msgspec.Struct, frozen=True):
+    """A row of ``session_policies``, the limits of one user's sessions: lifetimes in seconds, and
+    None where the setting holds. Times are UTC."""
+
+    user_id: UUID
+    lifetime: Int64 | None
+    idle_lifetime: Int64 | None
+    max_sessions: Int64 | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SessionActivity(msgspec.Struct, frozen=True):
+    """A row of ``session_activity``. Times are UTC."""
+
+    session_id: UUID
+    seen_at: datetime
+
+
 class Purge(msgspec.Struct, frozen=True):
     """The row of ``purges``. Times are UTC."""
 
@@ -131,6 +236,22 @@ class Purge(msgspec.Struct, frozen=True):
     next_page: Int64
     leased_until: datetime | None
     finished_at: datetime | None
+
+
+class DailyCount(msgspec.Struct, frozen=True):
+    """A row of ``daily_counts``: how often something happened on a day, in UTC."""
+
+    day: date
+    type: str
+    count: Int64
+
+
+class EventReader(msgspec.Struct, frozen=True):
+    """A row of ``event_readers``: how far one of them has come. Times are UTC."""
+
+    name: str
+    last_event_id: UUID
+    read_at: datetime
 
 
 _ALPHABET: Final = (string.ascii_letters + string.digits).encode()
@@ -163,6 +284,41 @@ class Column:
     """Changing it in a row that is there."""
 
 
+FieldType = Literal["string", "number", "boolean", "date", "string[]", "number[]", "json"]
+"""The types that Better Auth has for fields."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AdditionalField:
+    """A column of an application's own as the clients of the auth API know it: an entry of Better
+    Auth's ``additionalFields``. app/additional.py makes them.
+    """
+
+    name: str
+    column: str
+    type: FieldType
+    column_type: ColumnType
+    required: bool
+    """A user who signs up gives it."""
+    input: bool
+    """Clients may write it."""
+    returned: bool
+    """Clients see it."""
+    in_new_rows: bool
+    """The auth API writes it into a new row; elsewhere the column's own default holds."""
+    default: Any
+    """What a new row has that is given nothing, as the driver takes it; None: nothing."""
+    convert: Callable[[Any], Any]
+    """From a JSON value to what the driver takes. Raises ValueError: what it expected."""
+    refused: bool = False
+    """A client is told that it may not write it, though there is a default to write instead."""
+
+    @property
+    def parameter(self) -> str:
+        """The name of its value in a statement."""
+        return f"field_{self.column}"
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
     """``table.column`` refers to ``target``'s primary key; deleting the target deletes the row."""
@@ -171,6 +327,8 @@ class ForeignKey:
     table: str
     column: str
     target: str
+    by_hint: bool = False
+    """Embedded only where the request names it, so that another one needs no name."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -188,6 +346,14 @@ class Relation:
     """Columns without a database default that the service fills in when a row leaves them out."""
     set_by_trigger: tuple[str, ...] = ()
     """Columns that a trigger keeps, whatever an UPDATE says."""
+    fields: tuple[AdditionalField, ...] = ()
+    """Columns of the application's own, which come last."""
+    read_only: bool = False
+    """The REST API reads it, and does not write it."""
+    restricted: bool = False
+    """Nor may the service change or delete its rows: its role has fewer privileges."""
+    served_below: str | None = None
+    """An expression: rows whose key is not less may still get others before them."""
     shard_key: str | None = None
     """The column that decides on which machine a row is; None: every machine has all rows."""
 
@@ -231,7 +397,6 @@ class Relation:
         options = get_args(declared.type) if NoneType in get_args(declared.type) else ()
         base = next((option for option in options if option is not NoneType), declared.type)
         meta = [m for m in getattr(base, "__metadata__", ()) if isinstance(m, Meta)]
-        plain = get_args(base)[0] if meta else base
         extra: dict[str, Any] = {}
         for each in meta:
             extra |= each.extra or {}
@@ -239,13 +404,23 @@ class Relation:
         guarded = secret or extra.get("guarded") == "always"
         return Column(
             name=declared.name,
-            type=_TYPES[base] if base in _TYPES else _TYPES[plain],
+            type=_TYPES[_unmarked(base)],
             nullable=bool(options),
             default=self.defaults.get(declared.name),
             secret=secret,
             guarded=guarded,
             settled=guarded or extra.get("guarded") == "later",
         )
+
+
+def _unmarked(annotation: Any) -> Any:
+    """A type without what it says of scopes."""
+    marks = {"secret", "guarded"}
+    kept = [
+        m for m in getattr(annotation, "__metadata__", ()) if not marks & (m.extra or {}).keys()
+    ]
+    plain = get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+    return Annotated[(plain, *kept)] if kept else plain
 
 
 _TIMES: Final = ("created_at", "updated_at")
@@ -259,7 +434,7 @@ users: Final = Relation(
     table=Table("users"),
     row=User,
     unique=(("email",),),
-    defaults=_ROW_DEFAULTS | {"email_verified": "false"},
+    defaults=_ROW_DEFAULTS | {"email_verified": "false", "banned": "false"},
     set_by_trigger=_TIMES,
 )
 
@@ -267,7 +442,12 @@ sessions: Final = Relation(
     table=Table("sessions"),
     row=Session,
     unique=(("token",),),
-    foreign_keys=(ForeignKey("sessions_user_id_fkey", "sessions", "user_id", "users"),),
+    foreign_keys=(
+        ForeignKey("sessions_user_id_fkey", "sessions", "user_id", "users"),
+        ForeignKey(
+            "sessions_impersonated_by_fkey", "sessions", "impersonated_by", "users", by_hint=True
+        ),
+    ),
     defaults=_ROW_DEFAULTS | {"ip_address": "''::text", "user_agent": "''::text"},
     default_factories={"token": new_token},
     set_by_trigger=_TIMES,
@@ -303,10 +483,127 @@ purges: Final = Relation(
     defaults={"next_page": "0"},
 )
 
+daily_counts: Final = Relation(
+    table=Table("daily_counts"), row=DailyCount, primary_key=("day", "type")
+)
+
+event_readers: Final = Relation(
+    table=Table("event_readers"), row=EventReader, primary_key=("name",)
+)
+
+jwks: Final = Relation(
+    table=Table("jwks"),
+    row=Jwk,
+    defaults={"id": "gen_random_uuid()", "created_at": "now()"},
+)
+
+events: Final = Relation(
+    table=Table("events"),
+    row=Event,
+    defaults={
+        "id": "new_event_id()",
+        "created_at": "clock_timestamp()",
+        "role": "SESSION_USER",
+    },
+    served_below="events_horizon()",
+    read_only=True,
+    restricted=True,
+)
+
+erasures: Final = Relation(
+    table=Table("erasures"),
+    row=Erasure,
+    defaults={"id": "gen_random_uuid()", "erased_at": "now()"},
+    read_only=True,
+    restricted=True,
+)
+
+session_policies: Final = Relation(
+    table=Table("session_policies"),
+    row=SessionPolicy,
+    primary_key=("user_id",),
+    foreign_keys=(
+        ForeignKey("session_policies_user_id_fkey", "session_policies", "user_id", "users"),
+    ),
+    defaults={"created_at": "now()", "updated_at": "now()"},
+    set_by_trigger=_TIMES,
+    # a row alone would leave the sessions there are as they are (app/auth/session_limits.py)
+    read_only=True,
+)
+
+session_activity: Final = Relation(
+    table=Table("session_activity"),
+    row=SessionActivity,
+    primary_key=("session_id",),
+    foreign_keys=(
+        ForeignKey(
+            "session_activity_session_id_fkey", "session_activity", "session_id", "sessions"
+        ),
+    ),
+)
+
+webhooks: Final = Relation(
+    table=Table("webhooks"),
+    row=Webhook,
+    defaults={"id": "gen_random_uuid()", "types": "'{}'::text[]", "created_at": "now()"},
+)
+
+webhook_deliveries: Final = Relation(
+    table=Table("webhook_deliveries"),
+    row=WebhookDelivery,
+    primary_key=("webhook_id", "event_id"),
+    foreign_keys=(
+        ForeignKey(
+            "webhook_deliveries_webhook_id_fkey", "webhook_deliveries", "webhook_id", "webhooks"
+        ),
+    ),
+    defaults={"attempts": "0", "next_attempt_at": "now()"},
+)
+
 RELATIONS: Final[MappingProxyType[str, Relation]] = MappingProxyType(
-    {relation.name: relation for relation in (users, sessions, accounts, verifications)}
+    {
+        relation.name: relation
+        for relation in (
+            users,
+            sessions,
+            accounts,
+            verifications,
+            events,
+            erasures,
+            session_policies,
+        )
+    }
 )
 """The tables that the REST API serves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """The tables of a deployment: these, with its additional fields, and tables of its own."""
+
+    users: Relation = users
+    sessions: Relation = sessions
+    own: tuple[Relation, ...] = ()
+
+    @property
+    def fields(self) -> tuple[AdditionalField, ...]:
+        return self.users.fields + self.sessions.fields
+
+    @cached_property
+    def relations(self) -> Mapping[str, Relation]:
+        """What the REST API serves."""
+        changed = {each.name: each for each in (self.users, self.sessions, *self.own)}
+        return MappingProxyType({**RELATIONS, **changed})
+
+    @cached_property
+    def tables(self) -> tuple[Relation, ...]:
+        """All of them."""
+        unserved = (each for each in TABLES if each.name not in self.relations)
+        return (*self.relations.values(), *unserved)
+
+
+RECORDED: Final = frozenset({"users", "sessions", "accounts", "session_policies"})
+"""The tables whose triggers write events."""
 
 SHARD_KEYS: Final[Mapping[str, str]] = MappingProxyType(
     {"sessions": "token", "verifications": "identifier", "rate_limits": "key"}
@@ -321,5 +618,18 @@ def sharded(relations: Mapping[str, Relation]) -> Mapping[str, Relation]:
     )
 
 
-TABLES: Final[tuple[Relation, ...]] = (*RELATIONS.values(), rate_limits, purges)
+TABLES: Final[tuple[Relation, ...]] = (
+    *RELATIONS.values(),
+    rate_limits,
+    purges,
+    jwks,
+    webhooks,
+    webhook_deliveries,
+    session_activity,
+    daily_counts,
+    event_readers,
+)
 """All of them."""
+
+WRITTEN: Final = tuple(table for table in TABLES if not table.restricted)
+"""Those whose rows the service writes, and deletes."""

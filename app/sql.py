@@ -8,7 +8,7 @@ and its value goes to the driver as the Python object it is. A tree that holds a
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from pypika import Case, Field, Order, PostgreSQLQuery, Table
@@ -27,7 +27,8 @@ from pypika.terms import (
     Term,
 )
 
-from app.errors import InlinedValueError
+from .errors import InlinedValueError
+from .schema import RECORDED
 
 __all__ = [
     "AliasedQuery",
@@ -100,6 +101,12 @@ class Expression(Criterion):
         return f"{text} {_quote(self.alias or '')}" if with_alias and self.alias else text
 
 
+_ACTOR: Final = Expression(
+    "set_config('gatepost.actor', {}, true)", Parameter("gatepost_actor", "text"), alias="actor."
+)
+"""Tells the triggers who writes, until the end of the transaction; an alias that no column has."""
+
+
 class Rows(Selectable):
     """Arrays as a table: ``unnest($1::uuid[], $2::text[]) AS alias (id, email)``."""
 
@@ -151,6 +158,19 @@ class _Builder(PostgreSQLQueryBuilder):
     def _offset_sql(self) -> str:
         return f" OFFSET {_parameter(self._offset).get_sql()}"
 
+    def writes(self) -> bool:
+        """Whether it, or a WITH query of it, changes a table whose triggers write events."""
+        table = self._insert_table or self._update_table or (self._delete_from and self._from[0])
+        # without its alias a table gives its name
+        return (bool(table) and named(table, "").get_table_name() in RECORDED) or any(
+            isinstance(each.query, _Builder) and each.query.writes() for each in self._with
+        )
+
+    def with_actor(self) -> Any:
+        """The same query, which says who writes beside what it gives."""
+        is_select = not (self._insert_table or self._update_table or self._delete_from)
+        return self.select(_ACTOR) if is_select else self.returning(_ACTOR)
+
     def do_update(self, update_field: Any, update_value: Any = None) -> Any:
         # PyPika would wrap the term as if it were a value
         if update_value is not None and not isinstance(update_value, Term):
@@ -185,6 +205,9 @@ class Statement(Generic[Row]):
     """Each parameter's name and PostgreSQL type, in the order of ``$1 … $n``."""
     row: Callable[..., Row] | None = None
     """Makes a row of its values, in the order of the columns; None leaves the driver's record."""
+    recorded: str | None = None
+    """The text of a statement that events follow from, with one parameter and one column more, both
+    the last: who writes, as Actor.text."""
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -214,11 +237,20 @@ def statement(name: str, query: Any, row: Callable[..., Any] | None = None) -> S
     """
     if not isinstance(query, _Builder):
         raise InlinedValueError("a statement is made by Query")
+    recorded = query.writes()
+    if recorded:
+        query = query.with_actor()
     types: dict[str, str] = {}
     _check(query, types, set())
     order: dict[str, int] = {}
-    text = _MARK.sub(lambda mark: f"${order.setdefault(mark[1], len(order) + 1)}", query.get_sql())
-    return raw_statement(name, text, [(n, types[n]) for n in order], row)
+
+    def numbered(text: str) -> str:
+        return _MARK.sub(lambda mark: f"${order.setdefault(mark[1], len(order) + 1)}", text)
+
+    text, actor = query.get_sql(), _ACTOR.get_sql(with_alias=True)
+    plain = numbered(text.replace(f",{actor}", "").replace(f" RETURNING {actor}", ""))
+    made = raw_statement(name, plain, [(n, types[n]) for n in order], row)
+    return replace(made, recorded=f"{_comment(name)} {numbered(text)}") if recorded else made
 
 
 def raw_statement(
@@ -228,7 +260,11 @@ def raw_statement(
     row: Callable[..., Any] | None = None,
 ) -> Statement[Any]:
     """A constant of the code that PyPika has no words for, such as a query of the catalogue."""
-    return Statement(name, f"/* gatepost:{name} */ {text}", tuple(parameters), row)
+    return Statement(name, f"{_comment(name)} {text}", tuple(parameters), row)
+
+
+def _comment(name: str) -> str:
+    return f"/* gatepost:{name} */"
 
 
 def explained(statement: Statement[Any]) -> Statement[Record]:

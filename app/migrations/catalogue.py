@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from app.database import connect
-from app.migrations.files import MIGRATIONS
-from app.statements import catalogue
-from app.statements.catalogue import SchemaObject
+from ..database import connect
+from ..statements import catalogue
+from ..statements.catalogue import SchemaObject
+from .files import MIGRATIONS
 
 EXPECTED: Final = MIGRATIONS.with_name("catalogue.txt")
 
@@ -26,16 +26,29 @@ def render(objects: Iterable[SchemaObject]) -> str:
     return "".join(f"{line(each)}\n" for each in objects)
 
 
+def name(item: SchemaObject) -> str:
+    """An object's kind and name."""
+    return f"{item.kind} {'.'.join(part for part in (item.table, item.name) if part)}"
+
+
 def line(item: SchemaObject) -> str:
     """An object on one line."""
-    name = ".".join(part for part in (item.table, item.name) if part)
-    text = " ".join(f"{item.kind} {name}: {item.definition}".split())
+    text = " ".join(f"{name(item)}: {item.definition}".split())
     return f"{text} -- {item.comment}" if item.comment else text
 
 
-def differences(objects: Iterable[SchemaObject], expected: Path = EXPECTED) -> list[str]:
-    """The lines that a database has in addition (``+``) and those that it lacks (``-``)."""
-    live, wanted = render(objects).splitlines(), expected.read_text().splitlines()
-    return [f"- {line}" for line in wanted if line not in live] + [
-        f"+ {line}" for line in live if line not in wanted
-    ]
+def compared(
+    objects: Iterable[SchemaObject], expected: Path = EXPECTED
+) -> tuple[list[str], list[SchemaObject]]:
+    """What is not as expected, and what a database has beside that.
+
+    The first are lines that it lacks (``-``), and what it has in their place (``+``).
+    """
+    wanted = expected.read_text().splitlines()
+    live = {line(each): each for each in objects}
+    missing = [text for text in wanted if text not in live]
+    lost = {text.partition(": ")[0] for text in missing}
+    others = {text: each for text, each in live.items() if text not in set(wanted)}
+    replaced = [text for text, each in others.items() if name(each) in lost]
+    additions = [each for text, each in others.items() if text not in replaced]
+    return [*(f"- {text}" for text in missing), *(f"+ {text}" for text in replaced)], additions

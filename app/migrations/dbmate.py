@@ -11,10 +11,10 @@ from shutil import which
 from types import MappingProxyType
 from typing import Final
 
-from app.database import primary
-from app.errors import DbmateError
-from app.migrations.files import MIGRATIONS
-from app.redaction import redacted_url, without_password
+from ..database import primary
+from ..errors import DbmateError
+from ..redaction import redacted_url, without_password
+from .files import MIGRATIONS
 
 _CONNECT_TIMEOUT: Final = "10"  # seconds, in the form of libpq's variable
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -33,6 +33,14 @@ async def dump(url: str, path: Path, programs: Path) -> None:
     await run(url, "dump", schema=path, programs=programs)
 
 
+async def try_plain(url: str) -> None:
+    """Connect as ``dbmate up`` by itself does, which wants TLS unless it is told otherwise.
+
+    Changes nothing. Raises DbmateError.
+    """
+    await run(url, "status", sslmode="require")
+
+
 async def run(
     url: str,
     command: str,
@@ -41,15 +49,18 @@ async def run(
     options: Mapping[str, str] = _NO_OPTIONS,
     schema: Path | None = None,
     programs: Path | None = None,
+    sslmode: str = "prefer",
 ) -> None:
     """Run a dbmate command; raises DbmateError. It is killed when the caller is cancelled.
 
-    ``options`` are settings of dbmate's session, ``programs`` comes first on its PATH. The address
-    goes through the environment, because command lines are public.
+    ``options`` are settings of dbmate's session, ``programs`` comes first on its PATH, ``sslmode``
+    is for an address without one: TLS where the server has it, as libpq and the service have it.
+    The address goes through the environment, because command lines are public.
     """
     url = await primary(url)
     environment = os.environ | {"DATABASE_URL": url}
     environment.setdefault("PGCONNECT_TIMEOUT", _CONNECT_TIMEOUT)
+    environment["PGSSLMODE"] = environment.get("PGSSLMODE") or sslmode
     if options:
         settings = [f"-c {name}={value}" for name, value in options.items()]
         environment["PGOPTIONS"] = " ".join([*settings, os.environ.get("PGOPTIONS", "")]).strip()

@@ -14,11 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from app.errors import MigrationFilesError
+from ..errors import MigrationFilesError
 
-MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "db" / "migrations"
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+INSTALLED: Final = (_PACKAGE / "db").is_dir()
+"""Whether the files are in the package, as in the wheel, or next to it, as in a checkout."""
+MIGRATIONS: Final = (_PACKAGE if INSTALLED else _PACKAGE.parent) / "db" / "migrations"
 SERVICE_ROLE: Final = MIGRATIONS.with_name("service_role.sql")
-"""The script that makes the service's role, and grants it what it needs."""
+"""The script that makes the service's role; whoever may create roles runs it."""
+SERVICE_ROLE_NAME: Final = "gatepost_service"
+SERVICE_GRANTS: Final = MIGRATIONS.with_name("service_grants.sql")
+"""The script that grants the role what the service needs; the owner of the tables runs it."""
 
 _NAME: Final = re.compile(r"(\d{14})_[a-z0-9_]+\.sql")
 _UP: Final = re.compile(rb"^-- migrate:up(.*)$", re.MULTILINE)
@@ -37,6 +43,7 @@ class Migration:
     name: str
     version: str
     content: bytes
+    folder: Path = MIGRATIONS
 
     @property
     def sha256(self) -> str:
@@ -62,11 +69,28 @@ def versions(folder: Path = MIGRATIONS) -> list[str]:
 
 def load(folder: Path = MIGRATIONS) -> list[Migration]:
     """The migrations in a folder, which must exist, ordered by version."""
-    return [Migration(path.name, path.name[:14], path.read_bytes()) for path in _paths(folder)]
+    return [
+        Migration(path.name, path.name[:14], path.read_bytes(), folder) for path in _paths(folder)
+    ]
 
 
-def load_verified(folder: Path = MIGRATIONS) -> list[Migration]:
-    """Like ``load``, but raises MigrationFilesError unless the files match the lock file."""
+def load_verified(folder: Path = MIGRATIONS, own: Iterable[Path] = ()) -> list[Migration]:
+    """Like ``load``, but raises MigrationFilesError unless the files match the lock file.
+
+    ``own`` are the folders of the application, each with a lock file; all are one order by version.
+    """
+    migrations = [each for one in (folder, *own) for each in _load_verified(one)]
+    names: dict[str, str] = {}
+    for migration in migrations:
+        other = names.setdefault(migration.version, migration.name)
+        if other != migration.name:
+            raise MigrationFilesError(
+                f"{migration.name}: {other} of another folder has the version too"
+            )
+    return sorted(migrations, key=lambda migration: migration.version)
+
+
+def _load_verified(folder: Path) -> list[Migration]:
     migrations = load(folder) if folder.is_dir() else []
     problems = [
         f"{path.name}: not named VERSION_what_it_does.sql, so dbmate would ignore it"
@@ -101,21 +125,29 @@ def load_verified(folder: Path = MIGRATIONS) -> list[Migration]:
 def check_applied(migrations: Sequence[Migration], applied: Iterable[str]) -> None:
     """Raise MigrationFilesError if the versions applied to a database do not fit the files.
 
-    Versions newer than every file are fine: the code was rolled back and the schema stays.
+    Versions newer than every file of a folder are fine: the code was rolled back and the schema
+    stays. Each folder has an order of its own: a release of Gatepost's can bring a migration that
+    is older than the application's newest.
     """
     applied = set(applied)
-    known = {migration.version for migration in migrations}
+    folders: dict[Path, set[str]] = {}
+    for migration in migrations:
+        folders.setdefault(migration.folder, set()).add(migration.version)
+    unknown = applied.difference(*folders.values())
     problems = [
         f"{version}: applied, but its file is missing"
-        for version in applied - known
-        if version < max(known)
+        " (GATEPOST_MIGRATIONS names the folders of your own)"
+        for version in unknown
+        if version < min(map(max, folders.values()))
     ]
-    problems += [
-        f"{migration.name}: out of order, {max(applied)} is already applied: "
-        "give it a newer version ('gatepost migration new' makes one)"
-        for migration in migrations
-        if migration.version not in applied and migration.version < max(applied, default="")
-    ]
+    for migration in migrations:
+        same = applied & folders[migration.folder]
+        newest = max(same if len(folders) > 1 else applied, default="")
+        if migration.version not in applied and migration.version < newest:
+            problems.append(
+                f"{migration.name}: out of order, {newest} is already applied: "
+                "give it a newer version ('gatepost migration new' makes one)"
+            )
     if problems:
         raise MigrationFilesError("\n".join(sorted(problems)))
 
@@ -165,11 +197,11 @@ def _locked_checksums(folder: Path) -> dict[str, str]:
 _TEMPLATE: Final = """\
 -- migrate:up
 
--- Why, and what it costs on a large table. docs/MIGRATIONS.md describes the workflow, 'make lint'
--- checks the rules: timestamptz and text; a name for every constraint, an index for every foreign
--- key, and a COMMENT ON each new table and column that says who writes it. The code in production
--- must keep working. An index on a table with rows needs a file of its own, with
--- 'migrate:up transaction:false' and the single statement CREATE INDEX CONCURRENTLY.
+-- Why, and what it costs on a large table. The rules: timestamptz and text; a name for every
+-- constraint, an index for every foreign key, and a COMMENT ON each new table and column that says
+-- who writes it. The code in production must keep working. An index on a table with rows needs a
+-- file of its own, with 'migrate:up transaction:false' and the single statement
+-- CREATE INDEX CONCURRENTLY.
 
 -- migrate:down
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from app.database import Connection, connect, primary
-from app.errors import (
+from ..database import Connection, connect, primary
+from ..errors import (
     DatabaseError,
     DatabaseMissingError,
     DatabaseUnavailableError,
@@ -26,10 +26,10 @@ from app.errors import (
     SettingsError,
     StatementError,
 )
-from app.migrations import dbmate
-from app.migrations.files import MIGRATIONS, Migration, check_applied, load_verified
-from app.redaction import redacted_url, without_password
-from app.statements import migrations as statements
+from ..redaction import redacted_url, without_password
+from ..statements import migrations as statements
+from . import dbmate
+from .files import MIGRATIONS, Migration, check_applied, load_verified
 
 Report = Callable[[str], None]
 
@@ -73,9 +73,12 @@ class Status:
         return sorted(self.applied - {migration.version for migration in self.migrations})
 
 
-async def status(url: str, *, folder: Path = MIGRATIONS) -> Status:
-    """What is applied and pending. Raises MigrationFilesError and DatabaseError."""
-    migrations = load_verified(folder)
+async def status(url: str, *, folder: Path = MIGRATIONS, own: Sequence[Path] = ()) -> Status:
+    """What is applied and pending, of the application's own folders too.
+
+    Raises MigrationFilesError and DatabaseError.
+    """
+    migrations = load_verified(folder, own)
     try:
         async with _connection(url) as connection:
             applied = await _applied_versions(connection)
@@ -105,6 +108,7 @@ async def migrate(
     url: str,
     *,
     folder: Path = MIGRATIONS,
+    own: Sequence[Path] = (),
     to: str | None = None,
     down: bool = False,
     options: LockOptions = LockOptions(),
@@ -112,13 +116,14 @@ async def migrate(
 ) -> None:
     """Apply what is pending, or roll back what is applied, one file at a time.
 
+    ``own`` are folders of the application's, whose files are one order with ``folder``'s.
     Creates the database if it does not exist. Of several that run at once, one works; the others
     wait and find nothing left to do. ``report`` receives a line for each step.
 
     Raises MigrationFilesError, MigrationLockedError, MigrationError, DatabaseUnavailableError, and
     SettingsError when ``url`` leads to a pooler.
     """
-    migrations = load_verified(folder)
+    migrations = load_verified(folder, own)
     url = await primary(url)
     async with _exclusive_connection(url, options, report) as connection:
         state = Status(migrations, await _applied_versions(connection))
@@ -190,7 +195,9 @@ async def _connection(url: str) -> AsyncIterator[Connection]:
         reason = without_password(str(error), url)
         if "startup parameter" in reason:
             reason += ": is this a pooler? Give the server's own address in DATABASE_DIRECT_URL"
-        raise DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}") from None
+        raise DatabaseUnavailableError(
+            f"the database at {redacted_url(url)}: {reason}", error.advice
+        ) from None
 
 
 async def _applied_versions(connection: Connection) -> frozenset[str]:

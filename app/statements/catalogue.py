@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from app.sql import (
+from ..sql import (
     Expression,
     Parameter,
     Query,

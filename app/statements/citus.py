@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.sql import raw_statement
+from ..sql import raw_statement
 
 away: Final = raw_statement(
     "citus.away",
@@ -29,6 +29,6 @@ that only the coordinator has."""
 
 on_shards: Final = raw_statement(
     "citus.on_shards",
-    "SELECT success, result FROM run_commandon_shards($1::text::regclass, $2::text, false)",
+    "SELECT success, result FROM run_command_on_shards($1::text::regclass, $2::text, false)",
     [("table", "text"), ("command", "text")],
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.sql import raw_statement
+from ..sql import raw_statement
 
 major_version: Final = raw_statement(
     "doctor.major_version", "SELECT current_setting('server_version_num')::int / 10000 AS major"
@@ -36,12 +36,18 @@ missing_privileges: Final = raw_statement(
     FROM (SELECT name, privilege
           FROM unnest($1::text[]) name,
                unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) privilege
-          UNION ALL VALUES ('schema_migrations', 'SELECT')) needed
+          UNION ALL
+          SELECT name, 'SELECT' FROM unnest($2::text[] || 'schema_migrations'::text) name
+          UNION ALL VALUES ('erasures', 'INSERT')) needed
     WHERE NOT has_table_privilege('public.' || quote_ident(name), privilege)
+    UNION ALL
+    SELECT 'EXECUTE on ' || split_part(name, '(', 1)
+    FROM unnest('{"purge_events(interval,integer)",redact_events(uuid)}'::text[]) name
+    WHERE NOT has_function_privilege(to_regprocedure('public.' || name), 'EXECUTE')
     """,
-    [("tables", "text[]")],
+    [("written", "text[]"), ("read", "text[]")],
 )
-"""What the role needs on the named tables and does not have."""
+"""What the role needs and does not have on the tables that it writes, and on those it reads."""
 
 excess_privileges: Final = raw_statement(
     "doctor.excess_privileges",
@@ -74,8 +80,13 @@ excess_privileges: Final = raw_statement(
       AND pg_has_role(relowner, 'USAGE')
     HAVING count(*) > 0
     UNION ALL
-    SELECT 'may write schema_migrations'
-    WHERE has_table_privilege('public.schema_migrations', 'INSERT, UPDATE, DELETE, TRUNCATE')
+    SELECT 'may write ' || string_agg(name, ', ' ORDER BY name)
+    FROM unnest('{events,schema_migrations}'::text[]) name
+    WHERE has_table_privilege('public.' || name, 'INSERT, UPDATE, DELETE, TRUNCATE')
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'may change erasures'
+    WHERE has_table_privilege('public.erasures', 'UPDATE, DELETE')
     UNION ALL
     SELECT 'may use ' || string_agg(relname, ', ' ORDER BY relname) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'f')
@@ -106,3 +117,40 @@ invalid_indexes: Final = raw_statement(
     """,
 )
 """Those in ``public``, also while they are being built; see pg_stat_progress_create_index."""
+
+events_ahead: Final = raw_statement(
+    "doctor.events_ahead",
+    """
+    WITH newest AS (
+        SELECT replace(id::text, '-', '') AS digits FROM events ORDER BY id DESC LIMIT 1
+    ), now AS (
+        SELECT replace(events_horizon()::text, '-', '') AS horizon,
+               pg_current_snapshot() AS snapshot
+    )
+    SELECT ('x' || left(digits, 16))::bit(64)::bigint - ('x' || left(horizon, 16))::bit(64)::bigint
+           - pg_snapshot_xmax(snapshot)::text::bigint + pg_snapshot_xmin(snapshot)::text::bigint
+           + 1 AS ahead
+    FROM newest, now
+    """,
+)
+"""By how many transactions the newest event is ahead of this server. More than 0: another server
+numbered it."""
+
+webhooks_behind: Final = raw_statement(
+    "doctor.webhooks_behind",
+    """
+    SELECT now() - created_at AS age FROM events
+    WHERE id > (SELECT queued_to FROM webhooks ORDER BY queued_to LIMIT 1)
+      AND id < events_horizon()
+    ORDER BY id LIMIT 1
+    """,
+)
+"""How old the oldest event is that no process has queued for a webhook."""
+
+events_waiting: Final = raw_statement(
+    "doctor.events_waiting",
+    """
+    SELECT now() - created_at AS age FROM events WHERE id >= events_horizon() ORDER BY id LIMIT 1
+    """,
+)
+"""How old the oldest event is that cannot be read yet."""

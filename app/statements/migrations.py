@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.sql import Query, Statement, Table, raw_statement, statement
+from ..sql import Query, Statement, Table, raw_statement, statement
 
 _migrations = Table("schema_migrations")
 

@@ -6,8 +6,8 @@ All times are the database's: a service with a wrong clock must not delete valid
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.schema import Relation, purges
-from app.sql import Expression, Field, Parameter, Query, Record, Statement, Table, statement
+from ..schema import Relation, purges
+from ..sql import Expression, Field, Parameter, Query, Record, Statement, Table, statement
 
 
 def chunk(relation: Relation, has_expired: Callable[[Any], Any]) -> Statement[Record]:
@@ -120,6 +120,11 @@ age: Final = statement(
     Query.from_(_p).select(Expression("now() - {}", _p.finished_at, alias="age")).where(_is_it),
 )
 """How long ago the last pass ended; null: none has."""
+
+last: Final = statement(
+    "purges.last", Query.from_(_p).select(_p.relation, _p.finished_at).where(_is_it)
+)
+"""The table that the pass under way has come to, and when the last one ended."""
 
 release: Final = statement(
     "purges.release",

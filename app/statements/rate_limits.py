@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from app.schema import rate_limits
-from app.sql import Case, Expression, Field, Parameter, Query, statement
-from app.statements.purges import chunk, row_of
+from ..schema import rate_limits
+from ..sql import Case, Expression, Field, Parameter, Query, statement
+from .purges import chunk, row_of
 
 _r = rate_limits.table
 _KEY, _NOW = Parameter("key", "text"), Parameter("now", "bigint")
@@ -37,6 +37,15 @@ give_back: Final = statement(
     .returning(_old_count),
 )
 """Take back what was counted."""
+
+_is_one = Expression("{} = ANY ({})", _r.key, Parameter("keys", "text[]"))
+
+of_keys: Final = statement(
+    "rate_limits.of_keys",
+    Query.from_(_r).select(_r.key, _old_count, _old_time).where(_is_one).orderby(_r.key),
+)
+
+end: Final = statement("rate_limits.end", Query.from_(_r).delete().where(_is_one).returning(_r.key))
 
 any_row: Final = row_of(rate_limits)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.sql import raw_statement
+from ..sql import raw_statement
 
 position: Final = raw_statement(
     "replication.position", "SELECT pg_current_wal_insert_lsn()::text AS position"

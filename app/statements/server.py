@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.sql import raw_statement
+from ..sql import raw_statement
 
 in_recovery: Final = raw_statement(
     "server.in_recovery", "SELECT pg_is_in_recovery() AS in_recovery"

@@ -1,11 +1,19 @@
-"""The statements of the auth API on sessions, and their purge."""
+"""The statements of the auth API and the command line on sessions, and their purge.
 
-from typing import Any, Final
+Those whose rows a client sees, or writes, are made of the columns that the tables have: with
+additional fields by ``SessionStatements.of``, without any they are constants as all the others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+from uuid import UUID
 
 import msgspec
 
-from app.schema import Session, User, sessions, users
-from app.sql import (
+from ..schema import Relation, Session, User, sessions, users
+from ..sql import (
     Expression,
     Field,
     Order,
@@ -16,16 +24,16 @@ from app.sql import (
     named,
     statement,
 )
-from app.statements.purges import chunk, row_of
+from .fields import given, kept_or_given
+from .purges import chunk, row_of
 
 _s, _u = Table("sessions", alias="s"), Table("users", alias="u")
 _a = Table("accounts", alias="a")
-_columns = [_s.field(name) for name in sessions.columns]
+_seen = Table("session_activity", alias="seen")
 _TOKEN, _USER = Parameter("token", "text"), Parameter("user_id", "uuid")
 _NOW = Parameter("now", "timestamptz")
 _OLD = Parameter("old", "timestamptz")
 _EXPIRES_AT = Parameter("expires_at", "timestamptz")
-_WIDTH: Final = len(sessions.columns)
 
 
 class UserSession(msgspec.Struct, frozen=True):
@@ -35,23 +43,142 @@ class UserSession(msgspec.Struct, frozen=True):
     user: User
 
 
-def _user_session(*values: Any) -> UserSession:
-    return UserSession(Session(*values[:_WIDTH]), User(*values[_WIDTH:]))
+class PublicSession(msgspec.Struct, frozen=True):
+    """A session without its token. Times are UTC."""
+
+    id: UUID
+    user_id: UUID
+    expires_at: datetime
+    ip_address: str
+    user_agent: str
+    created_at: datetime
+    updated_at: datetime
+    impersonated_by: UUID | None
+    last_seen_at: datetime | None
+    """None: not since GATEPOST_LAST_SEEN_EVERY was set, or it is not."""
 
 
 _TOKENS = Parameter("tokens", "text[]")
-_with_user = (
-    Query.from_(_s)
-    .join(_u)
-    .on(Expression("{} = ANY (ARRAY[{}])", _u.id, _s.user_id))
-    .select(*_columns, *(named(_u.field(name), f"user.{name}") for name in users.columns))
-)
 
-find: Final[Statement[UserSession]] = statement(
-    "sessions.find",
-    _with_user.where(Expression("{} = ANY (ARRAY(SELECT unnest({})))", _s.token, _TOKENS)),
-    _user_session,
-)
+
+def _columns(relation: Relation) -> list[Any]:
+    return [_s.field(name) for name in relation.columns]
+
+
+def _row(relation: Relation) -> Callable[..., Session]:
+    return cast("type[Session]", relation.row)
+
+
+def _user_session(relation: Relation, of_users: Relation) -> Callable[..., UserSession]:
+    session, user = _row(relation), cast("type[User]", of_users.row)
+    width = len(relation.columns)
+
+    def make(*values: Any) -> UserSession:
+        return UserSession(session(*values[:width]), user(*values[width:]))
+
+    return make
+
+
+def _with_user(relation: Relation, of_users: Relation) -> Any:
+    return (
+        Query.from_(_s)
+        .join(_u)
+        .on(Expression("{} = ANY (ARRAY[{}])", _u.id, _s.user_id))
+        .select(
+            *_columns(relation),
+            *(named(_u.field(name), f"user.{name}") for name in of_users.columns),
+        )
+    )
+
+
+def _find(relation: Relation, of_users: Relation) -> Statement[UserSession]:
+    query = _with_user(relation, of_users).where(
+        Expression("{} = ANY (ARRAY(SELECT unnest({})))", _s.token, _TOKENS)
+    )
+    return statement("sessions.find", query, _user_session(relation, of_users))
+
+
+def _find_on_shards(relation: Relation, of_users: Relation) -> Statement[UserSession]:
+    query = _with_user(relation, of_users).where(Expression("{} = ANY ({})", _s.token, _TOKENS))
+    return statement("sessions.find_on_shards", query, _user_session(relation, of_users))
+
+
+_NEW_ROW: Final = {
+    "user_id": _USER,
+    "token": _TOKEN,
+    "expires_at": _EXPIRES_AT,
+    "ip_address": Parameter("ip_address", "text"),
+    "user_agent": Parameter("user_agent", "text"),
+}
+
+
+def _new_row(relation: Relation) -> dict[str, Any]:
+    fields = [field for field in relation.fields if field.in_new_rows]
+    return _NEW_ROW | {field.column: given(field) for field in fields}
+
+
+def _create(relation: Relation) -> Statement[Session]:
+    row = _new_row(relation)
+    created = [sessions.table.field(name) for name in relation.columns]
+    query = Query.into(sessions.table).columns(*row).insert(*row.values()).returning(*created)
+    return statement("sessions.create", query, _row(relation))
+
+
+def _create_by_password(relation: Relation) -> Statement[Session]:
+    row = _new_row(relation)
+    return statement(
+        "sessions.create_by_password",
+        Query.into(sessions.table)
+        .columns(*row)
+        .from_(_a)
+        .select(*row.values())
+        .where(
+            (_a.provider_id == Parameter("provider", "text"))
+            & (_a.account_id == Expression("{}::text", _USER))
+            & (_a.password == Parameter("password", "text"))
+        )
+        .for_update()
+        .returning(*(sessions.table.field(name) for name in relation.columns)),
+        _row(relation),
+    )
+
+
+def _refresh(relation: Relation) -> Statement[Session]:
+    return statement(
+        "sessions.refresh",
+        Query.update(_s)
+        .set(Field("expires_at"), _EXPIRES_AT)
+        .where(
+            (_s.token == _TOKEN)
+            & (_s.expires_at == _OLD)
+            & (_s.updated_at == Parameter("updated_at", "timestamptz"))
+        )
+        .returning(*_columns(relation)),
+        _row(relation),
+    )
+
+
+def _of_user(relation: Relation) -> Statement[Session]:
+    return statement(
+        "sessions.of_user",
+        Query.from_(_s)
+        .select(*_columns(relation))
+        .where((_s.user_id == _USER) & (_s.expires_at > _NOW))
+        .orderby(_s.created_at, _s.id)
+        .limit(Parameter("limit", "bigint")),
+        _row(relation),
+    )
+
+
+def _update(relation: Relation) -> Statement[Session]:
+    query = Query.update(_s).where(_s.token == _TOKEN).returning(*_columns(relation))
+    for field in relation.fields:
+        if field.input:
+            query = query.set(Field(field.column), kept_or_given(field, _s))
+    return statement("sessions.update", query, _row(relation))
+
+
+find: Final = _find(sessions, users)
 """Sessions by their tokens, each with its user's columns as ``user.…``.
 
 The join is written so that it cannot be hashed: of a few thousand users PostgreSQL would rather
@@ -60,46 +187,53 @@ cheaper than the kept one: PostgreSQL plans five times and no more, without plan
 is state of a session that a pooler does not know.
 """
 
-find_on_shards: Final[Statement[UserSession]] = statement(
-    "sessions.find_on_shards",
-    _with_user.where(Expression("{} = ANY ({})", _s.token, _TOKENS)),
-    _user_session,
-)
+find_on_shards: Final = _find_on_shards(sessions, users)
 """The same on a Citus cluster, which asks the shards of the tokens only when it sees how many there
 are. Elsewhere it is planned each time, which takes the server half as long again for one token."""
 
-_new_row = (
-    _USER,
-    _TOKEN,
-    _EXPIRES_AT,
-    Parameter("ip_address", "text"),
-    Parameter("user_agent", "text"),
-)
-_into = Query.into(sessions.table).columns(
-    "user_id", "token", "expires_at", "ip_address", "user_agent"
-)
-_created = [sessions.table.field(name) for name in sessions.columns]
-
-create: Final[Statement[Session]] = statement(
-    "sessions.create", _into.insert(*_new_row).returning(*_created), Session
-)
+create: Final = _create(sessions)
 """For a transaction that holds what the user has shown, or has just written it."""
 
-create_by_password: Final[Statement[Session]] = statement(
-    "sessions.create_by_password",
-    _into.from_(_a)
-    .select(*_new_row)
-    .where(
-        (_a.provider_id == Parameter("provider", "text"))
-        & (_a.account_id == Expression("{}::text", _USER))
-        & (_a.password == Parameter("password", "text"))
-    )
-    .for_update()
-    .returning(*_created),
-    Session,
-)
+create_by_password: Final = _create_by_password(sessions)
 """Only while the stored hash is the one that was checked. The account stays locked until the end of
 the transaction: who changes the password afterwards finds this session, and can end it."""
+
+refresh: Final = _refresh(sessions)
+"""An UPDATE and no upsert, of the row as it was read and found to be live: what was revoked
+meanwhile stays revoked, and of many that refresh at once one writes. None does where the user was
+given other limits meanwhile, which moves ``updated_at``."""
+
+of_user: Final = _of_user(sessions)
+
+
+@dataclass(frozen=True)
+class SessionStatements:
+    """Those that depend on the columns of sessions, and of users where these are joined."""
+
+    find: Statement[UserSession] = find
+    find_on_shards: Statement[UserSession] = find_on_shards
+    create: Statement[Session] = create
+    create_by_password: Statement[Session] = create_by_password
+    refresh: Statement[Session] = refresh
+    of_user: Statement[Session] = of_user
+    update: Statement[Session] | None = None
+    """None: a client may write no field of a session."""
+
+    @classmethod
+    def of(cls, relation: Relation, of_users: Relation) -> "SessionStatements":
+        if not relation.fields and not of_users.fields:
+            return cls()
+        writable = any(field.input for field in relation.fields)
+        return cls(
+            find=_find(relation, of_users),
+            find_on_shards=_find_on_shards(relation, of_users),
+            create=_create(relation),
+            create_by_password=_create_by_password(relation),
+            refresh=_refresh(relation),
+            of_user=_of_user(relation),
+            update=_update(relation) if writable else None,
+        )
+
 
 _newest = Table("sessions", alias="n")
 end_replaced: Final = statement(
@@ -126,17 +260,6 @@ end_replaced: Final = statement(
 """End what a new session replaces: the one of its browser, and those of the user beyond the cap,
 of which ``kept`` is the rest. Another sign-in may have begun later, so the new one is left out."""
 
-refresh: Final[Statement[Session]] = statement(
-    "sessions.refresh",
-    Query.update(_s)
-    .set(Field("expires_at"), _EXPIRES_AT)
-    .where((_s.token == _TOKEN) & (_s.expires_at == _OLD))
-    .returning(*_columns),
-    Session,
-)
-"""An UPDATE and no upsert, of the row as it was read and found to be live: what was revoked
-meanwhile stays revoked, and of many that refresh at once one writes."""
-
 expire: Final = statement(
     "sessions.expire",
     Query.from_(_s)
@@ -150,18 +273,63 @@ expire: Final = statement(
 """Delete a session that was found to have ended, unless it was refreshed meanwhile. ``oldest`` is
 when those began that have reached their greatest age, or null."""
 
-of_user: Final[Statement[Session]] = statement(
-    "sessions.of_user",
+_LAST_SEEN: Final = "last_seen_at"
+newest_first: Final = (
     Query.from_(_s)
-    .select(*_columns)
-    .where((_s.user_id == _USER) & (_s.expires_at > _NOW))
-    .orderby(_s.created_at, _s.id)
-    .limit(Parameter("limit", "bigint")),
-    Session,
+    .left_join(_seen)
+    .on(_seen.session_id == _s.id)
+    .select(
+        *(_s.field(name) for name in PublicSession.__struct_fields__ if name != _LAST_SEEN),
+        named(_seen.seen_at, _LAST_SEEN),
+    )
+    .orderby(_s.created_at, order=Order.desc)
+    .orderby(_s.id, order=Order.desc)
+    .limit(Parameter("limit", "bigint"))
+)
+"""The columns of ``PublicSession``, of sessions that are called ``s``."""
+
+newest_of_user: Final[Statement[PublicSession]] = statement(
+    "sessions.newest_of_user",
+    newest_first.where((_s.user_id == _USER) & (_s.expires_at > _NOW)),
+    PublicSession,
+)
+"""What an operator, and the user on a page, sees of a user's sessions."""
+
+newest: Final[Statement[PublicSession]] = statement(
+    "sessions.newest",
+    newest_first.where(
+        Expression(
+            "({}, {}) < ({}, {})",
+            _s.created_at,
+            _s.id,
+            Parameter("before", "timestamptz"),
+            Parameter("before_id", "uuid"),
+        )
+        & (_s.expires_at > _NOW)
+    ),
+    PublicSession,
+)
+"""The same of all users, from before a session on."""
+
+created_at: Final = statement(
+    "sessions.created_at",
+    Query.from_(_s).select(_s.created_at).where(_s.id == Parameter("id", "uuid")),
+)
+
+hold: Final = statement(
+    "sessions.hold",
+    Query.from_(_s).select(_s.id).where((_s.token == _TOKEN) & (_s.user_id == _USER)).for_update(),
+)
+"""A session that is the user's still, and until the end of the transaction."""
+
+revoke_by_id: Final = statement(
+    "sessions.revoke_by_id",
+    Query.from_(_s).delete().where(_s.id == Parameter("id", "uuid")).returning(_s.id),
 )
 
 revoke: Final = statement(
-    "sessions.revoke", Query.from_(_s).delete().where(_s.token == _TOKEN).returning(_s.id)
+    "sessions.revoke",
+    Query.from_(_s).delete().where(_s.token == _TOKEN).returning(_s.user_id, _s.expires_at),
 )
 
 revoke_own: Final = statement(
@@ -169,6 +337,14 @@ revoke_own: Final = statement(
     Query.from_(_s).delete().where((_s.token == _TOKEN) & (_s.user_id == _USER)).returning(_s.id),
 )
 """End a session if it is the user's."""
+
+revoke_own_by_id: Final = statement(
+    "sessions.revoke_own_by_id",
+    Query.from_(_s)
+    .delete()
+    .where((_s.id == Parameter("id", "uuid")) & (_s.user_id == _USER))
+    .returning(_s.id),
+)
 
 revoke_all: Final = statement(
     "sessions.revoke_all", Query.from_(_s).delete().where(_s.user_id == _USER).returning(_s.id)
@@ -193,6 +369,10 @@ at_address: Final = statement(
     .limit(Parameter("limit", "bigint")),
 )
 """The sessions of the user of a mail address that began at a client's address."""
+
+addresses_of_user: Final = statement(
+    "sessions.addresses_of_user", Query.from_(_s).select(_s.ip_address).where(_s.user_id == _USER)
+)
 
 any_row: Final = row_of(sessions)
 

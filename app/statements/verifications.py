@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from app.schema import verifications
-from app.sql import Expression, Order, Parameter, Query, Statement, Table, statement
-from app.statements.purges import chunk, row_of
+from ..schema import verifications
+from ..sql import Expression, Order, Parameter, Query, Statement, Table, statement
+from .purges import chunk, row_of
 
 _v = Table("verifications", alias="v")
 _IDENTIFIER = Parameter("identifier", "text")
@@ -51,15 +51,19 @@ consume: Final[Statement[Proof]] = statement(
 )
 """All of the identifiers, so that they are good once: of many callers one gets the rows."""
 
+_is_of_user = (
+    (_v.value == Parameter("user_id", "text")) & Expression("length({}) = 36", _v.value)
+) | _is_one
+
+of_user: Final[Statement[Proof]] = statement(
+    "verifications.of_user",
+    Query.from_(_v).select(*_proof).where(_is_of_user).orderby(_v.created_at),
+    Proof,
+)
+
 end_of_user: Final[Statement[Proof]] = statement(
     "verifications.end_of_user",
-    Query.from_(_v)
-    .delete()
-    .where(
-        ((_v.value == Parameter("user_id", "text")) & Expression("length({}) = 36", _v.value))
-        | _is_one
-    )
-    .returning(*_proof),
+    Query.from_(_v).delete().where(_is_of_user).returning(*_proof),
     Proof,
 )
 """All that stand for a user, whose id is their value, and those of the identifiers."""
