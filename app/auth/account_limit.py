@@ -7,16 +7,17 @@ where she was before, and from anywhere else after a reset by mail. Whether ther
 makes no difference until the password was right.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from app.auth.pseudonyms import Pseudonyms
-from app.auth.rate_limit import RateLimiter, Rule
-from app.database import Database
-from app.errors import TooManyRequestsError
-from app.statements import sessions
+from ..database import Database
+from ..errors import TooManyRequestsError
+from ..statements import sessions
+from .pseudonyms import Pseudonyms
+from .rate_limit import RateLimiter, Rule
 
 LIMIT: Final = Rule(window=15 * 60, limit=20)
 _REMEMBERED: Final = 30 * 24 * 3600
@@ -32,6 +33,34 @@ class Attempt:
     client_ip: str | None = None
 
 
+def keys_of(
+    user_id: UUID, email: str, addresses: Iterable[str], pseudonyms: Pseudonyms | None
+) -> dict[str, str]:
+    """The keys under which something of a user is counted, and what that is.
+
+    ``addresses``: those from which they came. Without ``pseudonyms`` only what has the id.
+    """
+    keys = {_own_key(user_id): "password"}
+    if pseudonyms is not None:
+        keys[_key(pseudonyms.of(email))] = "sign-in"
+        for address in addresses:
+            pseudonym = pseudonyms.of(email, address)
+            keys |= {_key(pseudonym): "sign-in from an address", _mark(pseudonym): "known address"}
+    return keys
+
+
+def _key(pseudonym: str) -> str:
+    return f"sign-in|{pseudonym}"
+
+
+def _mark(pseudonym: str) -> str:
+    return f"known|{pseudonym}"
+
+
+def _own_key(user_id: UUID) -> str:
+    return f"password|{user_id}"
+
+
 class AccountLimit:
     """Counts attempts by account; the keys do not show whose account it is."""
 
@@ -45,13 +74,13 @@ class AccountLimit:
 
         Raises TooManyRequestsError.
         """
-        key = f"sign-in|{self._pseudonym(email)}"
+        key = _key(self._pseudonym(email))
         try:
             await self._limiter.take(key, LIMIT)
         except TooManyRequestsError:
             if client_ip is None or not await self._knows(email, client_ip):
                 raise
-            key = f"sign-in|{self._pseudonym(email, client_ip)}"
+            key = _key(self._pseudonym(email, client_ip))
             await self._limiter.take(key, LIMIT)
         return Attempt(key, email, client_ip)
 
@@ -60,7 +89,7 @@ class AccountLimit:
 
         Raises TooManyRequestsError.
         """
-        key = f"password|{user_id}"
+        key = _own_key(user_id)
         await self._limiter.take(key, LIMIT)
         return Attempt(key)
 
@@ -73,13 +102,10 @@ class AccountLimit:
     async def remember(self, email: str, client_ip: str | None) -> None:
         """Know an address from which the owner of an account came."""
         if client_ip is not None:
-            await self._limiter.mark(self._mark(email, client_ip), _REMEMBERED)
+            await self._limiter.mark(_mark(self._pseudonym(email, client_ip)), _REMEMBERED)
 
     async def _knows(self, email: str, client_ip: str) -> bool:
-        if await self._limiter.is_marked(self._mark(email, client_ip)):
+        if await self._limiter.is_marked(_mark(self._pseudonym(email, client_ip))):
             return True
         now = datetime.now(UTC)
         return bool(await self._database.fetch(sessions.at_address, email, client_ip, now, 1))
-
-    def _mark(self, email: str, client_ip: str) -> str:
-        return f"known|{self._pseudonym(email, client_ip)}"

@@ -1,13 +1,22 @@
 """The auth API: Better Auth's HTTP protocol under ``/api/auth``."""
 
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth import (
+from ..client_address import ClientAddresses
+from ..database import Database
+from ..settings import Settings
+from ..statements.sessions import SessionStatements
+from ..statements.users import UserStatements
+from . import (
     accounts,
+    devices,
     email_verification,
+    no_providers,
     password_change,
     password_reset,
     profile,
@@ -16,29 +25,32 @@ from app.auth import (
     sign_up,
     status,
 )
-from app.auth.account_limit import AccountLimit
-from app.auth.context import PREFIX, Services
-from app.auth.cookies import Cookies, Signer
-from app.auth.cors import Cors
-from app.auth.endpoint import not_found
-from app.auth.mail import Mail
-from app.auth.origins import Origins
-from app.auth.passwords import Passwords, common_passwords
-from app.auth.plugins import load
-from app.auth.pseudonyms import Pseudonyms
-from app.auth.rate_limit import RateLimiter
-from app.auth.session_loader import SessionLoader, ShardLoader
-from app.auth.session_management import GET_SESSION
-from app.auth.tokens import MailTokens
-from app.client_address import ClientAddresses
-from app.database import Database
-from app.settings import AuthSettings, Settings
+from .account_limit import AccountLimit
+from .context import PREFIX, Services
+from .cookies import Cookies, Signer
+from .cors import Cors
+from .endpoint import not_found
+from .fields import Fields
+from .mail import Mail
+from .origins import Origins
+from .passwords import Passwords, common_passwords
+from .plugins import load
+from .pseudonyms import Pseudonyms
+from .rate_limit import RateLimiter
+from .session_loader import SessionLoader, ShardLoader
+from .session_management import GET_SESSION
+from .tokens import MailTokens
+
+if TYPE_CHECKING:
+    from .sightings import Sightings
+    from .social.services import Social
 
 _PATH: Final = f"{PREFIX}/get-session".encode()
 
 
-def auth_routes() -> list[BaseRoute]:
-    """Every endpoint. A new one adds its module's ``routes`` here."""
+def auth_routes(services: Services, more: Iterable[BaseRoute] = ()) -> list[BaseRoute]:
+    """Every endpoint. A new one adds its module's ``routes`` here; ``more`` are those of what a
+    setting has switched on."""
     routes = [
         *session_management.routes,  # first, for get-session is asked most
         *sign_up.routes,
@@ -48,7 +60,11 @@ def auth_routes() -> list[BaseRoute]:
         *password_reset.routes,
         *email_verification.routes,
         *accounts.routes,
+        *devices.routes,
+        *(services.social.routes if services.social else no_providers.routes),
         *status.routes,
+        *(route for plugin in services.plugins for route in plugin.routes),
+        *more,
     ]
     router = AuthRouter(routes, redirect_slashes=False, default=not_found)
     return [
@@ -80,42 +96,72 @@ class AuthRouter(Router):
 
 
 def auth_services(
-    database: Database, settings: Settings, client_addresses: ClientAddresses
+    database: Database,
+    settings: Settings,
+    client_addresses: ClientAddresses,
+    knows_service_key: Callable[[str], bool],
 ) -> Services | None:
     """What the endpoints use, made from the settings; None when the auth API is off."""
-    if settings.auth is None:
+    auth = settings.auth
+    if auth is None:
         return None
-    return _services(database, settings, settings.auth, client_addresses)
-
-
-def _services(
-    database: Database, whole: Settings, settings: AuthSettings, client_addresses: ClientAddresses
-) -> Services:
-    signer = Signer(settings.secrets)
-    origins = Origins(settings.base_url, settings.trusted_origins)
-    rate_limiter = RateLimiter(settings.rate_limit, database)
-    pseudonyms = Pseudonyms(settings.secrets[0])
-    refused = common_passwords() if settings.refuse_common_passwords else frozenset()
-    return Services(
-        settings=settings,
+    signer = Signer(auth.secrets)
+    origins = Origins(auth.base_url, auth.trusted_origins)
+    rate_limiter = RateLimiter(auth.rate_limit, database)
+    pseudonyms = Pseudonyms(auth.secrets[0])
+    refused = common_passwords() if auth.refuse_common_passwords else frozenset()
+    users, sessions = settings.schema.users, settings.schema.sessions
+    session_statements = SessionStatements.of(sessions, users)
+    loader = ShardLoader if settings.citus else SessionLoader
+    services = Services(
+        settings=auth,
         database=database,
-        session_loader=ShardLoader(database) if whole.citus else SessionLoader(database),
+        session_loader=loader(database, session_statements),
         client_addresses=client_addresses,
+        knows_service_key=knows_service_key,
         rate_limiter=rate_limiter,
         account_limit=AccountLimit(rate_limiter, database, pseudonyms),
         pseudonyms=pseudonyms,
-        plugins=load(settings.plugins),
         cookies=Cookies(
             signer,
-            prefix=settings.cookie_prefix,
-            secure=settings.secure_cookies,
-            domain=settings.cookie_domain,
-            max_age=settings.session_expires_in,
-            host=settings.host_cookies,
+            prefix=auth.cookie_prefix,
+            secure=auth.secure_cookies,
+            domain=auth.cookie_domain,
+            max_age=auth.session_expires_in,
+            host=auth.host_cookies,
+            same_site=auth.cookie_same_site,
+            partitioned=auth.partitioned_cookies,
         ),
         origins=origins,
         cors=Cors(origins),
-        passwords=Passwords(refused, whole.request_timeout),
-        tokens=MailTokens(settings.secrets, own_key=settings.better_auth_server == "none"),
-        mail=Mail(settings.mail),
+        passwords=Passwords(refused, settings.request_timeout),
+        tokens=MailTokens(auth.secrets, own_key=auth.better_auth_server == "none"),
+        mail=Mail(auth.mail),
+        user_fields=Fields(users.fields),
+        session_fields=Fields(sessions.fields),
+        user_statements=UserStatements.of(users),
+        session_statements=session_statements,
+        schema=settings.schema,
     )
+    return replace(
+        services,
+        plugins=load(auth.plugins, services),
+        social=_social(services),
+        sightings=_sightings(services),
+    )
+
+
+def _social(services: Services) -> "Social | None":
+    if not services.settings.social.providers:
+        return None
+    from .social.services import Social
+
+    return Social(services.settings, services.database)
+
+
+def _sightings(services: Services) -> "Sightings | None":
+    if not services.settings.last_seen_every:
+        return None
+    from .sightings import Sightings
+
+    return Sightings(services.database, services.settings.last_seen_every)

@@ -1,6 +1,6 @@
 """A request to the auth API, and the services its handlers use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -9,24 +9,30 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.auth.account_limit import AccountLimit
-from app.auth.cookies import Cookies
-from app.auth.cors import Cors
-from app.auth.mail import Mail
-from app.auth.origins import Origins
-from app.auth.passwords import Passwords
-from app.auth.pseudonyms import Pseudonyms
-from app.auth.rate_limit import RateLimiter
-from app.auth.session_loader import SessionLoader
-from app.auth.tokens import MailTokens
-from app.client_address import ClientAddresses
-from app.database import Database
-from app.schema import Session, User
-from app.security_events import agent_of, security_event
-from app.settings import AuthSettings
+from ..client_address import ClientAddresses
+from ..database import Actor, Database
+from ..schema import Schema, Session, User
+from ..security_events import agent_of, security_event
+from ..settings import AuthSettings
+from ..statements.sessions import SessionStatements
+from ..statements.users import UserStatements
+from .account_limit import AccountLimit
+from .cookies import Cookies
+from .cors import Cors
+from .fields import Fields
+from .mail import Mail
+from .origins import Origins
+from .passwords import Passwords
+from .pseudonyms import Pseudonyms
+from .rate_limit import RateLimiter
+from .session_limits import Postponed
+from .session_loader import SessionLoader
+from .tokens import MailTokens
 
 if TYPE_CHECKING:
-    from app.auth.plugins import Plugin
+    from .plugins import Plugin
+    from .sightings import Sightings
+    from .social.services import Social
 
 PREFIX: Final = "/api/auth"
 CREDENTIAL: Final = "credential"
@@ -41,16 +47,27 @@ class Services:
     database: Database
     session_loader: SessionLoader
     client_addresses: ClientAddresses
+    knows_service_key: Callable[[str], bool]
     rate_limiter: RateLimiter
     account_limit: AccountLimit
     pseudonyms: Pseudonyms
-    plugins: "tuple[Plugin, ...]"
     cookies: Cookies
     origins: Origins
     cors: Cors
     passwords: Passwords
     tokens: MailTokens
     mail: Mail
+    user_fields: Fields
+    session_fields: Fields
+    user_statements: UserStatements
+    session_statements: SessionStatements
+    schema: Schema
+    plugins: "tuple[Plugin, ...]" = ()
+    social: "Social | None" = None
+    """Sign-in with providers; None when none is configured."""
+    postponed: Postponed = field(default_factory=Postponed)
+    sightings: "Sightings | None" = None
+    """When sessions are last seen; None when that is not recorded."""
 
     @property
     def base_url(self) -> str:
@@ -58,6 +75,8 @@ class Services:
         return self.settings.base_url + PREFIX
 
     async def close(self) -> None:
+        if self.social is not None:
+            await self.social.close()
         await self.mail.close()
         self.passwords.close()
 
@@ -95,6 +114,8 @@ class RequestContext:
     """The security event of this request, where it is another than the endpoint's."""
     event_user: UUID | None = None
     """Whom the event is about, where that is nobody who is signed in."""
+    event_target: UUID | None = None
+    """Whom an administrator does it to."""
     refusal: str | None = None
     """Why a handler refused that answers with a redirect."""
 
@@ -103,8 +124,19 @@ class RequestContext:
         return self.services.settings
 
     @property
+    def actor(self) -> Actor:
+        """Who asks, for the events of what the request writes."""
+        current = self.current
+        return Actor(
+            user=self.event_user or (current.user.id if current else None),
+            impersonator=current.session.impersonated_by if current else None,
+            ip=self.client_ip,
+            request=self.request_id,
+        )
+
+    @property
     def database(self) -> Database:
-        return self.services.database
+        return self.services.database.acting(self.actor)
 
     @property
     def current_session(self) -> CurrentSession:
@@ -117,6 +149,13 @@ class RequestContext:
     def user(self) -> User:
         """The user of an endpoint that needs a session."""
         return self.current_session.user
+
+    @property
+    def social(self) -> "Social":
+        """Sign-in with providers, for an endpoint that is there with providers only."""
+        if self.services.social is None:
+            raise LookupError("no provider is configured")
+        return self.services.social
 
     def body_field(self, name: str, default: Any = None) -> Any:
         """A field of the body; the default also when the body is not an object."""
@@ -145,11 +184,14 @@ class RequestContext:
     def log_event(self, name: str, outcome: str, **more: Any) -> None:
         """Log a security event with who asked, from where."""
         user_id = self.event_user or (self.current.user.id if self.current else None)
+        impersonator = self.current.session.impersonated_by if self.current else None
         email = self.body_field("email")
         security_event(
             name,
             outcome=outcome,
             user=str(user_id) if user_id else None,
+            impersonator=str(impersonator) if impersonator else None,
+            target=str(self.event_target) if self.event_target else None,
             account=self.services.pseudonyms.of(email.lower()) if isinstance(email, str) else None,
             ip=self.client_ip,
             agent=agent_of(self.headers),

@@ -13,6 +13,8 @@ from itertools import islice
 from typing import Final
 from urllib.parse import quote, unquote
 
+from ..settings import SameSite
+
 _SIGNATURE_LENGTH: Final = 44
 _JWT_START: Final = "eyJ"  # {" in Base64
 
@@ -93,18 +95,31 @@ class Cookies:
         domain: str | None,
         max_age: int,
         host: bool = False,
+        same_site: SameSite = "lax",
+        partitioned: bool = False,
     ) -> None:
         start = f"{'__Host-' if host else '__Secure-' if secure else ''}{prefix}."
         self.session_token: Final = f"{start}session_token"
         self.session_data: Final = f"{start}session_data"
         self.dont_remember: Final = f"{start}dont_remember"
         self.state: Final = f"{start}state"
+        self.oauth_state: Final = f"{start}oauth_state"
+        self.cross_site: Final = same_site == "none"
+        """Whether browsers send them with what the pages of other sites ask."""
+        self._start = start
         self._signer = signer
         self._max_age = max_age
         domain_part = f"; Domain={domain}" if domain else ""
+        secure_part = "; Secure" if secure else ""
+        partition_part = "; Partitioned" if partitioned else ""
         self._attributes = (
-            f"{domain_part}; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+            f"{domain_part}; Path=/; HttpOnly{secure_part}"
+            f"; SameSite={same_site.capitalize()}{partition_part}"
         )
+
+    def named(self, name: str) -> str:
+        """The whole name of a plugin's cookie."""
+        return f"{self._start}{name}"
 
     def session(self, token: str, *, remember: bool, remembered: bool) -> list[str]:
         """Set-Cookie lines of a session. ``remembered``: no dont_remember cookie came."""
@@ -117,6 +132,14 @@ class Cookies:
         elif not remembered:
             lines.append(self.cleared(self.dont_remember))
         return lines
+
+    def signed(self, name: str, value: str, max_age: int) -> str:
+        """The Set-Cookie line of a signed value."""
+        return self.plain(name, quote(self._signer.sign(value), safe=""), max_age)
+
+    def plain(self, name: str, value: str, max_age: int) -> str:
+        """The Set-Cookie line of a value of letters and digits."""
+        return f"{name}={value}; Max-Age={max_age}{self._attributes}"
 
     def all_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end a session and every copy of it."""

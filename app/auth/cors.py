@@ -10,7 +10,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from app.auth.origins import Origins
+from .origins import Origins
 
 _METHODS: Final = "GET, POST"
 _MAX_AGE: Final = "600"
@@ -51,4 +51,4 @@ class Cors:
     def _trusts(self, origin: str) -> bool:
         if not origin or origin in ("null", self._origins.own):
             return False
-        return self._origins.trusts(origin)
+        return self._origins.allows(origin)

@@ -11,14 +11,16 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from app.auth import proofs, serializers, sessions
-from app.auth.context import RequestContext, redirect
-from app.auth.endpoint import get, post
-from app.auth.validation import email, fields, is_email, optional, string
-from app.database import Transaction
-from app.errors import AuthError, StatementError
-from app.schema import Session, User
-from app.statements import users
+from starlette.responses import Response
+
+from ..database import Transaction
+from ..errors import AuthError, StatementError
+from ..schema import Session, User
+from ..statements import users
+from . import answers, proofs, serializers, sessions
+from .context import RequestContext, redirect
+from .endpoint import get, post
+from .validation import email, fields, is_email, optional, string
 
 LIFETIME: Final = 3600
 _MIN_DURATION: Final = 0.5
@@ -67,8 +69,11 @@ async def _mail(
     await context.services.mail.send("verify-email", address, str(user.id), url, token)
 
 
-async def request_mail(context: RequestContext) -> Any:
-    """POST /send-verification-email."""
+async def request_mail(context: RequestContext) -> answers.Done:
+    """Mail a link that verifies an address.
+
+    Without a session the answer is the same whoever the address belongs to.
+    """
     if not context.services.mail.possible:
         raise AuthError(400, "VERIFICATION_EMAIL_NOT_ENABLED")
     address, callback = context.body["email"].lower(), context.body_field("callbackURL") or "/"
@@ -91,8 +96,8 @@ async def request_mail(context: RequestContext) -> Any:
     return {"status": True}
 
 
-async def verify_email(context: RequestContext) -> Any:
-    """GET /verify-email."""
+async def verify_email(context: RequestContext) -> answers.Verified | Response:
+    """Verify or change an address by the link of a mail, which leads here."""
     origins, callback = context.services.origins, context.query.get("callbackURL")
     try:
         answer = await _verify(context)
@@ -104,7 +109,7 @@ async def verify_email(context: RequestContext) -> Any:
     return redirect(origins.back(callback)) if callback else answer
 
 
-async def _verify(context: RequestContext) -> Any:
+async def _verify(context: RequestContext) -> answers.Verified:
     claims = context.services.tokens.read(context.query["token"])
     claims["email"] = claims["email"].lower()
     if "updateTo" in claims:
@@ -143,7 +148,7 @@ async def _set_verified(context: RequestContext, user: User, claims: dict[str, A
         context.set_session_cookie(current.session.token)
 
 
-async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
+async def _change_email(context: RequestContext, claims: dict[str, Any]) -> answers.Verified:
     new_email = claims["updateTo"].lower()
     if not context.settings.change_email or not is_email(new_email):
         raise AuthError(401, "INVALID_TOKEN")
@@ -175,7 +180,8 @@ async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
     async def write(transaction: Transaction) -> User:
         await proofs.consume_mail(transaction, context, "change-email", user.id, claims)
         arguments = (new_email, user.id, claims["email"])
-        changed = await transaction.fetchrow(users.change_email, *arguments)
+        statement = context.services.user_statements.change_email
+        changed = await transaction.fetchrow(statement, *arguments)
         if changed is None:
             raise AuthError(401, "INVALID_TOKEN")
         await proofs.end_all(transaction, user.id, [])
@@ -189,7 +195,7 @@ async def _change_email(context: RequestContext, claims: dict[str, Any]) -> Any:
     await context.services.mail.notify("email-changed", user.email, str(user.id))
     if current is not None:
         context.set_session_cookie(current.session.token)
-    return {"status": True, "user": serializers.user(changed)}
+    return {"status": True, "user": serializers.user(changed, context.services.user_fields.shown)}
 
 
 _CALLBACK: Final = {"callbackURL": optional(string)}
@@ -199,13 +205,27 @@ routes: Final = [
         "/send-verification-email",
         request_mail,
         body=fields({"email": email} | _CALLBACK),
+        session="optional",
         event="email_verification_requested",
+        errors={
+            "VERIFICATION_EMAIL_NOT_ENABLED": 400,
+            "EMAIL_MISMATCH": 400,
+            "EMAIL_ALREADY_VERIFIED": 400,
+        },
     ),
     get(
         "/verify-email",
         verify_email,
         query=fields({"token": string} | _CALLBACK),
+        session="optional",
         redirects_to_callback=True,
         event="email_verified",
+        errors={
+            "INVALID_TOKEN": 401,
+            "TOKEN_EXPIRED": 401,
+            "INVALID_USER": 401,
+            "USER_NOT_FOUND": 401,
+            "BANNED_USER": 403,
+        },
     ),
 ]

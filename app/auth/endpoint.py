@@ -6,8 +6,8 @@ Source: Better Auth 1.7, observed on the wire.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import partial, wraps
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -18,29 +18,32 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from app import pages
-from app.auth import cookies, sessions, validation
-from app.auth.context import PREFIX, RequestContext, Services
-from app.auth.errors import error_response
-from app.auth.rate_limit import Rule, default_rule
-from app.auth.validation import Check
-from app.body_limit import limited
-from app.errors import (
+from .. import pages
+from ..body_limit import limited
+from ..errors import (
     AuthError,
     BusyError,
     DatabaseError,
     RequestTooLargeError,
     TooManyRequestsError,
 )
-from app.redaction import safe_path
+from ..redaction import safe_path
+from . import cookies, csrf, sessions, validation
+from .context import PREFIX, RequestContext, Services
+from .errors import error_response
+from .rate_limit import Rule, default_rule
+from .validation import Check
 
 Handler = Callable[[RequestContext], Awaitable[Any]]
-"""Gives a Response, or what becomes the JSON of one. Raises AuthError and DatabaseError."""
+"""Gives a Response, or what becomes the JSON of one. Raises AuthError and DatabaseError.
+
+Its docstring and the type that it returns are in the description of the API.
+"""
 
 _JSON: Final = "application/json"
 _MAX_BODY: Final = 64 * 1024  # bytes; the longest that a client sends are ID tokens of some 4 KiB
 _FORM: Final = "application/x-www-form-urlencoded"
-_URLS: Final = (
+URLS: Final = (
     ("callbackURL", "INVALID_CALLBACK_URL"),
     ("redirectTo", "INVALID_REDIRECT_URL"),
     ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),
@@ -60,20 +63,29 @@ class Endpoint:
     body: Check | None = None
     """None: a body is parsed and not validated."""
     query: Check | None = None
-    session: Literal["none", "session", "fresh"] = "none"
+    session: Literal["none", "optional", "session", "bare", "fresh"] = "none"
+    """optional: the handler looks for one itself; bare: the 401 without one has no body."""
     accepts_form: bool = False
     checks_login_csrf: bool = False
     """A form of another site could post it, so a request without cookies is looked at as well."""
+    is_posted_by_others: bool = False
+    """A form of another site leads here. No cookie is read, so its origin is not looked at."""
     ignores_body: bool = False
     redirects_to_callback: bool = False
     """A GET that redirects to the callbackURL of its query."""
+    looks_up: bool = False
+    """It asks whose a session is, which a backend does for all its users from one address: its
+    requests count by session, and those with the service key not at all."""
     event: str | None = None
     """The security event that a request is, with what came of it."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """The statuses of the handler's own errors, by their codes; of one without a code by its
+    message, and of one without either by ''."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["app"].state.auth
         request = Request(scope, receive)
-        context = _context(services, request)
+        context = request_context(services, request)
         shows_page = self.redirects_to_callback and pages.wants_page(request)
         checked = False
         try:
@@ -93,6 +105,8 @@ class Endpoint:
                 outcome = "refused" if context.refusal else "ok"
                 context.log_event(context.event or self.event, outcome, reason=context.refusal)
         response = _response(context, result)
+        for plugin in services.plugins:
+            await plugin.after(context, response)
         services.cors.add_headers(request.headers, response)
         await response(scope, receive, send)
 
@@ -121,23 +135,26 @@ class Endpoint:
 
     async def _check(self, request: Request, context: RequestContext) -> None:
         services = context.services
-        await services.rate_limiter.check(context.client_ip, self.path, self.rate_limit)
-        if context.method != "GET":
-            if not self.ignores_body:
-                context.body = await _body(request, accepts_form=self.accepts_form)
-            if "cookie" in request.headers:
-                _check_origin(services, request)
-            _check_urls(context)
         for plugin in services.plugins:
             plugin.before(context)
+        if not (self.looks_up and _shows_service_key(context)):
+            asks = (self.looks_up and context.session_token) or context.client_ip
+            await services.rate_limiter.check(asks, self.path, self.rate_limit)
+        reads = context.method == "GET"
+        if not reads and not self.ignores_body:
+            context.body = await _body(request, accepts_form=self.accepts_form)
+        if not self.is_posted_by_others:
+            csrf.check_cookies(services, request)
+        if not reads:
+            _check_urls(context)
         if self.body is not None:
             validation.raise_if_invalid(self.body("body", context.body))
         if self.query is not None:
             context.query = _storable("query", context.query)
             validation.raise_if_invalid(self.query("query", context.query))
         if self.checks_login_csrf and "cookie" not in request.headers:
-            _check_login_csrf(services, request)
-        if self.session != "none":
+            csrf.check_login(services, request)
+        if self.session in ("session", "bare", "fresh"):
             await self._require_session(context)
         if self.redirects_to_callback:
             callback = context.query.get("callbackURL")
@@ -148,7 +165,7 @@ class Endpoint:
         may_write = not context.settings.defer_session_refresh
         context.current = await sessions.find(context, may_write=may_write)
         if context.current is None:
-            raise AuthError(401, "UNAUTHORIZED")
+            raise AuthError(401, None if self.session == "bare" else "UNAUTHORIZED")
         if self.session == "fresh" and not sessions.is_fresh(context, context.current):
             raise AuthError(403, "SESSION_NOT_FRESH")
 
@@ -175,6 +192,7 @@ post: Final = partial(AuthRoute, "POST")
 def hashing(handler: Handler) -> Handler:
     """A handler that hashes passwords: it does not begin without a place in their queue."""
 
+    @wraps(handler)
     async def with_place(context: RequestContext) -> Any:
         with context.services.passwords.place():
             return await handler(context)
@@ -197,7 +215,7 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
             response = error_response(AuthError(404, bare=True))
         except AuthError as error:
             response = error_response(error)
-            _context(services, request).log_event(
+            request_context(services, request).log_event(
                 "rate_limited", "refused", path=safe_path(path), limit="address"
             )
     services.cors.add_headers(request.headers, response)
@@ -218,7 +236,8 @@ class JsonResponse(Response):
         ]
 
 
-def _context(services: Services, request: Request) -> RequestContext:
+def request_context(services: Services, request: Request) -> RequestContext:
+    """What a request came with; nothing is checked yet."""
     headers = request.headers
     path_params = request.path_params
     return RequestContext(
@@ -250,44 +269,29 @@ def _response(context: RequestContext, result: Any) -> Response:
         response = JsonResponse(_json_encode(result), context.response_headers)
     for line in context.response_cookies:
         response.headers.append("set-cookie", line)
-    for plugin in context.services.plugins:
-        plugin.after(context, response)
     return response
 
 
-def _check_origin(services: Services, request: Request) -> None:
-    origin = request.headers.get("origin") or request.headers.get("referer")
-    if origin == "null" and request.headers.get("sec-fetch-site") == "same-origin":
-        origin = services.origins.own
-    if not origin or origin == "null":
-        raise AuthError(403, "MISSING_OR_NULL_ORIGIN")
-    if not services.origins.trusts(origin):
-        raise AuthError(403, "INVALID_ORIGIN")
+def _shows_service_key(context: RequestContext) -> bool:
+    key = context.headers.get("apikey")
+    return key is not None and context.services.knows_service_key(key)
 
 
-def _check_login_csrf(services: Services, request: Request) -> None:
-    """Refuse a sign-in that the form of another site sent, and so without our cookies."""
-    headers = request.headers
-    site, mode, dest = (headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest"))
-    if site or mode or dest:
-        if site == "cross-site" and mode == "navigate":
-            raise AuthError(403, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED")
-        _check_origin(services, request)
-    elif headers.get("origin") or headers.get("referer"):
-        _check_origin(services, request)
+def not_text(name: str) -> str:
+    """The message for a field of ``URLS`` that is no text."""
+    return f"Invalid {'redirectURL' if name == 'redirectTo' else name}: expected a string"
 
 
 def _check_urls(context: RequestContext) -> None:
     """Refuse addresses in the body that lead off the trusted origins."""
-    for name, code in _URLS:
+    for name, code in URLS:
         url = context.body_field(name)
         if name == "callbackURL" and url in _FALSY:
             url = context.query.get(name)
         if url in _FALSY:
             continue
         if not isinstance(url, str):
-            label = "redirectURL" if name == "redirectTo" else name
-            raise AuthError(400, message=f"Invalid {label}: expected a string")
+            raise AuthError(400, message=not_text(name))
         if not context.services.origins.trusts(url, relative=True):
             raise AuthError(403, code)
 

@@ -20,17 +20,21 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import msgspec
 
-from app.logs import RATE_LIMIT
-from app.settings import MailSettings
+from ..logs import RATE_LIMIT
+from ..settings import MailSettings
 
 Kind = Literal["reset-password", "verify-email", "delete-account"]
 NoticeKind = Literal[
-    "email-change-requested", "email-changed", "password-changed", "account-deleted"
+    "email-change-requested",
+    "email-changed",
+    "password-changed",
+    "account-linked",
+    "account-deleted",
 ]
 _TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 5.0
 _WAITING: Final = 1000
-_AT_ONCE: Final = 10
+_MAX_CONNECTIONS: Final = 10
 """Connections to the mail server; many refuse more of one client."""
 _MAX_PAUSE: Final = 1.0
 _log = logging.getLogger("gatepost.mail")
@@ -72,12 +76,17 @@ NOTICES: Final[dict[NoticeKind, tuple[str, str]]] = {
         "The password of your account was changed. "
         "If it was not you, ask for a new one now: that ends all sessions.",
     ),
+    "account-linked": (
+        "Another way to sign in to your account",
+        "Whoever is signed in at {provider} with the account that was just linked can now sign in "
+        "to yours. If it was not you, choose a new password and unlink that account.",
+    ),
     "account-deleted": (
         "Your account was deleted",
         "Your account was deleted. If it was not you, tell those who run the service.",
     ),
 }
-"""Subject and sentence of each kind, which has no link."""
+"""Subject and sentence of each kind, which has no link; of a linked account with its provider."""
 
 
 class Mail:
@@ -86,7 +95,7 @@ class Mail:
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
-        self._connections = asyncio.Semaphore(_AT_ONCE)
+        self._connections = asyncio.Semaphore(_MAX_CONNECTIONS)
         self.possible: Final = settings.possible
 
     async def send(self, kind: Kind, email: str, user_id: str, url: str, token: str) -> None:
@@ -94,10 +103,11 @@ class Mail:
         record = {"kind": kind, "email": email, "userId": user_id, "url": url, "token": token}
         self._hand_over(record, lambda: message(kind, email, url))
 
-    async def notify(self, kind: NoticeKind, email: str, user_id: str) -> None:
-        """The same for a notice. Where no mail can be sent there is none."""
-        record = {"kind": kind, "email": email, "userId": user_id}
-        self._hand_over(record, lambda: notice(kind, email))
+    async def notify(self, kind: NoticeKind, email: str, user_id: str, **values: str) -> None:
+        """The same for a notice; ``values`` are what its sentence names. Where no mail can be sent
+        there is none."""
+        record = {"kind": kind, "email": email, "userId": user_id, **values}
+        self._hand_over(record, lambda: notice(kind, email, **values))
 
     def _hand_over(self, record: dict[str, str], make: Callable[[], EmailMessage]) -> None:
         if len(self._sending) >= _WAITING:
@@ -158,11 +168,11 @@ def message(kind: Kind, email: str, url: str) -> EmailMessage:
     return mail
 
 
-def notice(kind: NoticeKind, email: str) -> EmailMessage:
+def notice(kind: NoticeKind, email: str, **values: str) -> EmailMessage:
     """A mail of text."""
     subject, sentence = NOTICES[kind]
     mail = _headed(email, subject)
-    mail.set_content(f"{sentence}\n")
+    mail.set_content(f"{sentence.format(**values)}\n")
     return mail
 
 

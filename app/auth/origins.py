@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 from ada_url import URL, URLSearchParams
 
+from .refused_origins import RefusedOrigins
+
 _HTTP: Final = ("http:", "https:")
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """What browsers drop or take for a slash, and other readers do not."""
@@ -43,6 +45,14 @@ class Origins:
     def __init__(self, base_url: str, entries: Iterable[str]) -> None:
         self.own: Final = origin_of(base_url) or base_url
         self._entries = (self.own, *entries)
+        self._refused = RefusedOrigins(self.own)
+
+    def allows(self, origin: str) -> bool:
+        """Whether a request may come from ``origin``, its Origin or else its Referer."""
+        if origin not in ("", "null") and self.trusts(origin):
+            return True
+        self._refused.name(origin)
+        return False
 
     def trusts(self, url: str, *, relative: bool = False) -> bool:
         """Whether ``url`` leads to a trusted place; ``relative``: a path of our own will do."""
@@ -73,13 +83,23 @@ class Origins:
         parsed = _parsed(url, self.own)
         return self.own if parsed is None else _relative(url, parsed)
 
-    def back_with_error(self, url: str, error: str) -> str:
-        """A callback with ``error`` after what its query holds already."""
+    def absolute(self, url: str) -> str:
+        """A trusted callback with its origin."""
+        parsed = _parsed(url, self.own)
+        return self.own if parsed is None else parsed.href
+
+    def back_with_error(self, url: str, error: str, description: str = "") -> str:
+        """A callback with ``error`` and its description after what its query holds already."""
         parsed = _parsed(url, self.own)
         if parsed is None:
             return self.own
-        parsed.search += f"{'&' if parsed.search else '?'}error={error}"
-        return _relative(url, parsed)
+        added = URLSearchParams("")
+        added.append("error", error)
+        if description:
+            added.append("error_description", description)
+        parsed.search += f"{'&' if parsed.search else '?'}{added}"
+        # a fragment without a text is one, too
+        return _relative(url, parsed) + ("#" if url.endswith("#") else "")
 
     def back_with(self, url: str, name: str, value: str) -> str:
         """A callback, absolute, with a parameter set in its query."""

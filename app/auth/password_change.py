@@ -1,20 +1,27 @@
 """Changing and verifying the password of a user who is signed in."""
 
-from typing import Any, Final
+from typing import Final
 
-from app.auth import passwords, proofs, serializers, sessions
-from app.auth.context import CREDENTIAL, RequestContext
-from app.auth.endpoint import hashing, post
-from app.auth.validation import boolean, fields, optional, string
-from app.database import Transaction
-from app.errors import AuthError
-from app.schema import Session
-from app.statements import accounts
-from app.statements import sessions as session_statements
+from ..database import Transaction
+from ..errors import AuthError
+from ..schema import Session
+from ..statements import accounts
+from ..statements import sessions as session_statements
+from . import answers, passwords, proofs, serializers, sessions
+from .context import CREDENTIAL, RequestContext
+from .endpoint import hashing, post
+from .passwords import NEW_PASSWORD
+from .validation import boolean, fields, optional, string
+
+CURRENT_PASSWORD: Final = {"CREDENTIAL_ACCOUNT_NOT_FOUND": 400, "INVALID_PASSWORD": 400}
+"""The errors of ``check_current``."""
 
 
-async def change_password(context: RequestContext) -> Any:
-    """POST /change-password."""
+async def change_password(context: RequestContext) -> answers.WithToken:
+    """Change the user's password, and end their other sessions when that is wanted.
+
+    The user is told by mail.
+    """
     body, user = context.body, context.user
     context.services.passwords.check_new(body["newPassword"])
     passwords.check_length(body["currentPassword"])
@@ -38,11 +45,12 @@ async def change_password(context: RequestContext) -> Any:
     await context.services.mail.notify("password-changed", user.email, str(user.id))
     if session is not None:
         context.set_session_cookie(session.token)
-    return {"token": session.token if session else None, "user": serializers.user(user)}
+    answer = serializers.user(user, context.services.user_fields.shown)
+    return {"token": session.token if session else None, "user": answer}
 
 
-async def verify_password(context: RequestContext) -> Any:
-    """POST /verify-password."""
+async def verify_password(context: RequestContext) -> answers.Done:
+    """Check the password of the user who is signed in."""
     password = context.body["password"]
     passwords.check_length(password)
     await check_current(context, password, missing="INVALID_PASSWORD")
@@ -82,6 +90,7 @@ routes: Final = [
         body=_CHANGE,
         session="session",
         event="password_changed",
+        errors=NEW_PASSWORD | CURRENT_PASSWORD,
     ),
     post(
         "/verify-password",
@@ -89,5 +98,6 @@ routes: Final = [
         body=fields({"password": string}),
         session="session",
         event="password_verified",
+        errors={"PASSWORD_TOO_LONG": 400, "INVALID_PASSWORD": 400},
     ),
 ]

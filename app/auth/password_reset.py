@@ -1,29 +1,36 @@
 """A new password by mail, for a user who has forgotten the old one.
 
-A reset ends every other link that was mailed to the user. Asking for one ends none: anybody can
-ask, and would keep the owner of the address from following any.
+A reset ends every other link that was mailed to the user, and, of one who has not verified the
+address, the accounts of providers. Asking for one ends none: anybody can ask, and would keep the
+owner of the address from following any.
 """
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from app.auth import proofs
-from app.auth.context import CREDENTIAL, RequestContext, redirect, utc_now
-from app.auth.endpoint import get, hashing, post
-from app.auth.tokens import reset_token
-from app.auth.validation import email, fields, optional, string
-from app.database import Transaction
-from app.errors import AuthError
-from app.schema import User
-from app.statements import accounts, sessions, users
+from starlette.responses import Response
+
+from ..database import Transaction
+from ..errors import AuthError
+from ..schema import User
+from ..statements import accounts, sessions, users
+from . import answers, proofs
+from .context import CREDENTIAL, RequestContext, redirect, utc_now
+from .endpoint import get, hashing, post
+from .passwords import NEW_PASSWORD
+from .tokens import reset_token
+from .validation import email, fields, optional, string
 
 _LIFETIME: Final = 3600
 _SENT: Final = "If this email exists in our system, check your email for the reset link"
 
 
-async def request_reset(context: RequestContext) -> Any:
-    """POST /request-password-reset: the same answer whoever the address belongs to."""
+async def request_reset(context: RequestContext) -> answers.Sent:
+    """Mail a link with which the user can choose a new password.
+
+    The answer is the same whoever the address belongs to.
+    """
     services = context.services
     if not services.mail.possible:
         raise AuthError(400, "RESET_PASSWORD_DISABLED")
@@ -40,8 +47,8 @@ async def request_reset(context: RequestContext) -> Any:
     return {"status": True, "message": _SENT}
 
 
-async def follow_link(context: RequestContext) -> Any:
-    """GET /reset-password/:token: on to the page that asks for the new password."""
+async def follow_link(context: RequestContext) -> Response:
+    """Go on to the page that asks for the new password, with the token: the mailed link."""
     token, callback = context.path_params["token"], context.query["callbackURL"]
     proof = await proofs.find(context, proofs.RESET, token)
     if not callback:
@@ -50,8 +57,11 @@ async def follow_link(context: RequestContext) -> Any:
     return redirect(context.services.origins.back_with(callback, name, value))
 
 
-async def reset_password(context: RequestContext) -> Any:
-    """POST /reset-password. The token is used up together with the change, or not at all."""
+async def reset_password(context: RequestContext) -> answers.Done:
+    """Set a new password with the token of a mailed link.
+
+    The token is used up together with the change, or not at all.
+    """
     password = context.body["newPassword"]
     token = context.body.get("token") or context.query.get("token")
     if not token:
@@ -81,6 +91,12 @@ async def reset_password(context: RequestContext) -> Any:
             await transaction.fetch(accounts.create_password, user_id, CREDENTIAL, stored)
         if context.settings.revoke_sessions_on_password_reset:
             await transaction.fetch(sessions.revoke_all, user_id)
+        if not user.email_verified:
+            # whoever signed up with this address at a provider has not shown that it is theirs
+            kept = [CREDENTIAL, *context.settings.social.trusted_providers]
+            if await transaction.fetch(accounts.end_unproved, user_id, kept):
+                # and once more for a sign-in that held such an account
+                await transaction.fetch(sessions.revoke_all, user_id)
         return user
 
     user = await context.database.transaction("accounts.reset_password", write)
@@ -96,6 +112,7 @@ routes: Final = [
         request_reset,
         body=fields({"email": email, "redirectTo": optional(string)}),
         event="password_reset_requested",
+        errors={"RESET_PASSWORD_DISABLED": 400},
     ),
     get(
         "/reset-password/{token}",
@@ -109,5 +126,6 @@ routes: Final = [
         body=fields({"newPassword": string, "token": optional(string)}),
         query=fields({"token": optional(string)}),
         event="password_reset",
+        errors=NEW_PASSWORD | {"INVALID_TOKEN": 400, "USER_NOT_FOUND": 400},
     ),
 ]

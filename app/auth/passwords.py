@@ -20,10 +20,16 @@ from typing import Final, TypeVar
 from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import AuthError, BusyError
+from ..errors import AuthError, BusyError
 
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
+NEW_PASSWORD: Final = {
+    "PASSWORD_TOO_SHORT": 400,
+    "PASSWORD_TOO_LONG": 400,
+    "PASSWORD_COMPROMISED": 400,
+}
+"""The errors of a password that nobody may choose, by their codes, with their statuses."""
 _THREADS: Final = 2
 _PLACES: Final = 64
 """Requests at most that hash a password or will: some five seconds of work."""
@@ -69,16 +75,12 @@ class Passwords:
             self._taken -= 1
 
     def check_new(self, password: str) -> None:
-        """Raises AuthError 400 for a new password that is too short, too long or too common."""
-        if length(password) < MIN_LENGTH:
-            raise AuthError(400, "PASSWORD_TOO_SHORT")
-        check_length(password)
-        if _normal(password).lower() in self._refused:
-            raise AuthError(400, "PASSWORD_COMPROMISED")
+        """Raises AuthError, one of NEW_PASSWORD, when it is too short, too long or too common."""
+        check_new(password, self._refused)
 
     async def hash(self, password: str, request: Request) -> str:
         """What is stored for a password. Raises ClientDisconnect when nobody waits for it."""
-        return await self._run(lambda: hashed(password, secrets.token_hex(16)), request)
+        return await self._run(lambda: newly_hashed(password), request)
 
     async def verify(self, stored: str, password: str, request: Request) -> bool:
         """Whether it is the stored password's. Raises ClientDisconnect when nobody waits for it."""
@@ -123,6 +125,11 @@ async def _raise_when_gone(request: Request) -> None:
     raise ClientDisconnect
 
 
+def newly_hashed(password: str) -> str:
+    """What is stored for a password, with a salt of its own."""
+    return hashed(password, secrets.token_hex(16))
+
+
 def hashed(password: str, salt: str) -> str:
     return f"{salt}:{_key(password, salt)}"
 
@@ -137,6 +144,15 @@ def _normal(password: str) -> str:
     # lone surrogates count as U+FFFD, as JavaScript's encoder has it
     text = password.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return unicodedata.normalize("NFKC", text)
+
+
+def check_new(password: str, refused: frozenset[str]) -> None:
+    """Raises AuthError 400 for a new password that is too short, too long or too common."""
+    if length(password) < MIN_LENGTH:
+        raise AuthError(400, "PASSWORD_TOO_SHORT")
+    check_length(password)
+    if _normal(password).lower() in refused:
+        raise AuthError(400, "PASSWORD_COMPROMISED")
 
 
 def common_passwords() -> frozenset[str]:

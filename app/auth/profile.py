@@ -1,14 +1,22 @@
 """update-user, change-email and delete-user."""
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from app.auth import email_verification, passwords, proofs, sessions
-from app.auth.context import RequestContext, redirect, utc_now
-from app.auth.endpoint import get, hashing, post
-from app.auth.password_change import check_current
-from app.auth.tokens import deletion_token
-from app.auth.validation import (
+from starlette.responses import Response
+
+from ..database import Transaction
+from ..errors import AuthError, StatementError
+from ..schema import User
+from ..statements import users, verifications
+from . import answers, email_verification, passwords, proofs, sessions
+from .context import RequestContext, redirect, utc_now
+from .endpoint import get, hashing, post
+from .fields import UPDATE
+from .password_change import CURRENT_PASSWORD, check_current
+from .tokens import deletion_token
+from .validation import (
+    Check,
     email,
     fields,
     long_string,
@@ -18,38 +26,39 @@ from app.auth.validation import (
     short_string,
     string,
 )
-from app.database import Transaction
-from app.errors import AuthError, StatementError
-from app.schema import User
-from app.statements import users, verifications
 
 _DELETION_LIFETIME: Final = 24 * 3600
 
 
-def check_update(path: str, value: Any) -> list[str]:
-    """The body of /update-user. Better Auth stores a number as text and fails on a null name."""
-    return record(path, value) or fields(
-        {"name": optional(short_string), "image": optional(nullable(long_string))}
-    )(path, value)
+_PROFILE: Final = fields({"name": optional(short_string), "image": optional(nullable(long_string))})
+
+# Better Auth stores a number as text and fails on a null name
+check_update: Final = Check(
+    lambda path, value: record(path, value) or _PROFILE(path, value), _PROFILE.schema
+)
 
 
-async def update_user(context: RequestContext) -> Any:
-    """POST /update-user: name and image; other fields are ignored."""
-    body = context.body
+async def update_user(context: RequestContext) -> answers.Done:
+    """Change the user's name, image and additional fields. Other fields are ignored."""
+    body, fields = context.body, context.services.user_fields
     if body.get("email"):
         raise AuthError(400, "EMAIL_CAN_NOT_BE_UPDATED")
-    if "name" not in body and "image" not in body:
+    values = fields.of_update(body)
+    if "name" not in body and "image" not in body and not fields.are_in(body):
         raise AuthError(400, message="No fields to update")
-    arguments = ("name" in body, body.get("name"), "image" in body, body.get("image"))
-    await context.database.fetch(users.update_profile, *arguments, context.user.id)
+    for name in ("name", "image"):
+        values |= {f"set_{name}": name in body, name: body.get(name)}
+    statement = context.services.user_statements.update_profile
+    arguments = statement.arguments(values | {"id": context.user.id})
+    await context.database.fetch(statement, *arguments)
     context.set_session_cookie(context.current_session.session.token)
     return {"status": True}
 
 
-async def change_email(context: RequestContext) -> Any:
-    """POST /change-email: by a mail to the new address, or directly while none is verified.
+async def change_email(context: RequestContext) -> answers.Done:
+    """Change the user's address, by a mail to the new one or directly while none is verified.
 
-    The old address is told in any case.
+    The old address is told in any case. The answer is the same for an address that is taken.
     """
     settings, user, services = context.settings, context.user, context.services
     if not settings.change_email:
@@ -95,10 +104,10 @@ async def _change_unverified(context: RequestContext, address: str) -> User | No
         return None  # taken a moment ago
 
 
-async def delete_user(context: RequestContext) -> Any:
-    """POST /delete-user: by the password, by a mailed token, or soon after signing in.
+async def delete_user(context: RequestContext) -> answers.Deleted:
+    """Delete the user's account: by the password, a mailed token, or soon after signing in.
 
-    The address is told.
+    The address is told. It is 404 unless `GATEPOST_DELETE_USER` is on.
     """
     settings = context.settings
     if not settings.delete_user:
@@ -118,8 +127,8 @@ async def delete_user(context: RequestContext) -> Any:
     return await _delete(context)
 
 
-async def delete_user_callback(context: RequestContext) -> Any:
-    """GET /delete-user/callback: where the mail leads."""
+async def delete_user_callback(context: RequestContext) -> answers.Deleted | Response:
+    """Delete the user's account by the link of the mail, which leads here."""
     if not context.settings.delete_user:
         raise AuthError(404, "NOT_FOUND")
     context.current = await sessions.find(context)
@@ -149,10 +158,12 @@ async def _consume(context: RequestContext, token: str) -> None:
         raise AuthError(404, "INVALID_TOKEN")
 
 
-async def _delete(context: RequestContext) -> Any:
+async def _delete(context: RequestContext) -> answers.Deleted:
     user = context.user
 
     async def write(transaction: Transaction) -> None:
+        for plugin in context.services.plugins:
+            await plugin.before_deletion(transaction, user.id)
         await proofs.end_all(transaction, user.id, [])
         await transaction.fetch(users.delete, user.id)
 
@@ -166,13 +177,24 @@ _CALLBACK: Final = {"callbackURL": optional(string)}
 _DELETION: Final = {"password": optional(string), "token": optional(string)}
 
 routes: Final = [
-    post("/update-user", update_user, body=check_update, session="session"),
+    post(
+        "/update-user",
+        update_user,
+        body=check_update,
+        session="session",
+        errors=UPDATE | {"EMAIL_CAN_NOT_BE_UPDATED": 400, "No fields to update": 400},
+    ),
     post(
         "/change-email",
         change_email,
         body=fields({"newEmail": email} | _CALLBACK),
         session="fresh",
         event="email_change_requested",
+        errors={
+            "CHANGE_EMAIL_DISABLED": 400,
+            "Email is the same": 400,
+            "Verification email isn't enabled": 400,
+        },
     ),
     post(
         "/delete-user",
@@ -180,12 +202,16 @@ routes: Final = [
         body=fields(_CALLBACK | _DELETION),
         session="session",
         event="user_deleted",
+        errors=CURRENT_PASSWORD
+        | {"PASSWORD_TOO_LONG": 400, "SESSION_EXPIRED": 400, "INVALID_TOKEN": 404, "": 404},
     ),
     get(
         "/delete-user/callback",
         delete_user_callback,
         query=fields({"token": string} | _CALLBACK),
+        session="optional",
         redirects_to_callback=True,
         event="user_deleted",
+        errors={"NOT_FOUND": 404, "FAILED_TO_GET_USER_INFO": 404, "INVALID_TOKEN": 404},
     ),
 ]

@@ -8,15 +8,15 @@ shows an address carries a JWT; its jti is kept, so that the link ends before th
 
 import hashlib
 from base64 import urlsafe_b64encode
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-from app.auth.context import RequestContext, seconds, utc_now
-from app.auth.tokens import reset_token
-from app.database import Transaction
-from app.errors import AuthError
-from app.statements import verifications
-from app.statements.verifications import Proof
+from ..database import Transaction
+from ..errors import AuthError
+from ..statements import verifications
+from ..statements.verifications import Proof
+from .context import RequestContext, seconds, utc_now
+from .tokens import reset_token
 
 RESET: Final = "reset-password:"
 DELETION: Final = "delete-account-"
@@ -91,8 +91,19 @@ async def consume_mail(
 
 async def end_all(transaction: Transaction, user_id: UUID, also: list[str]) -> list[Proof]:
     """End every link of a user, and the identifiers ``also``: for a new password or address."""
-    mails = [_mail_identifier(kind, user_id) for kind in ("verify-email", "change-email")]
-    return await transaction.fetch(verifications.end_of_user, str(user_id), [*mails, *also])
+    identifiers = [*mail_identifiers(user_id), *also]
+    return await transaction.fetch(verifications.end_of_user, str(user_id), identifiers)
+
+
+def mail_identifiers(user_id: UUID) -> list[str]:
+    """What the links of a user are kept under that show an address."""
+    return [_mail_identifier(kind, user_id) for kind in get_args(MailKind)]
+
+
+def kind_of(identifier: str) -> str:
+    """What a link is for, without its token; '' where only a hash of that is kept."""
+    kinds = (RESET, DELETION, *(f"{kind}:" for kind in get_args(MailKind)))
+    return next((kind.rstrip(":-") for kind in kinds if identifier.startswith(kind)), "")
 
 
 def _mail_identifier(kind: MailKind, user_id: UUID) -> str:

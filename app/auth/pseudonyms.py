@@ -6,7 +6,7 @@ A plain hash of an address can be found by trying addresses; this one is keyed b
 import hmac
 from typing import Final
 
-from app.auth.keys import derived_key
+from .keys import derived_key
 
 _LENGTH: Final = 16
 """Bytes that are kept."""
@@ -15,8 +15,9 @@ _LENGTH: Final = 16
 class Pseudonyms:
     """Keyed hashes of mail addresses, alike for one address as long as the secret stays."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = derived_key(secret, "pseudonyms")
+    def __init__(self, secret: str, purpose: str = "pseudonyms") -> None:
+        """``purpose``: those of another cannot be told to stand for the same address."""
+        self._key = derived_key(secret, purpose)
 
     def of(self, email: str, *more: str) -> str:
         """32 hexadecimal digits for an address in lower case, and what is tried of it."""

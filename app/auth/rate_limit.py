@@ -1,4 +1,4 @@
-"""Rate limits: how often one address may ask for one path.
+"""Rate limits: how often one address, or one session, may ask for one path.
 
 Source: Better Auth 1.7. A key counts the requests let through, each less than a window after the
 one before it; a refused request does not count. In database mode the rules of endpoints are kept in
@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from app.database import Database
-from app.errors import TooManyRequestsError
-from app.settings import RateLimitMode
-from app.statements import rate_limits
+from ..database import Database
+from ..errors import TooManyRequestsError
+from ..settings import RateLimitMode
+from ..statements import rate_limits
 
 _MAX_KEYS: Final = 50_000
 """Keys of one generation."""
@@ -33,6 +33,8 @@ class Rule:
 
 
 GENERAL: Final = Rule(10, 100)
+SCREENS: Final = Rule(10, 200)
+"""Of the page ``/admin``, whose search asks at each letter; counted in memory as well."""
 _STRICT: Final = (
     (("/sign-in", "/sign-up", "/change-password", "/change-email"), Rule(10, 3)),
     (("/request-password-reset", "/send-verification-email", "/forget-password"), Rule(60, 3)),
@@ -85,17 +87,18 @@ class RateLimiter:
         self._made_up = _Counts(60)
         self._keys = _Counts(3600)
 
-    async def check(
-        self, client_ip: str | None, path: str, rule: Rule, *, known: bool = True
-    ) -> None:
+    async def check(self, who: str | None, path: str, rule: Rule, *, known: bool = True) -> None:
         """Count a request; ``known``: an endpoint has this path.
+
+        ``who`` is the client's address, or the token of the session that is looked up, which is
+        counted in memory alone.
 
         Raises TooManyRequestsError when it is one too many.
         """
         if self._mode == "off":
             return
-        key = f"{client_ip or 'no-trusted-ip'}|{path[:_MAX_PATH]}"
-        if rule is GENERAL or not known or self._mode == "memory":
+        key = f"{who or 'no-trusted-ip'}|{path[:_MAX_PATH]}"
+        if rule is GENERAL or rule is SCREENS or not known or self._mode == "memory":
             (self._paths if known else self._made_up).take(key, _now(), rule)
         else:
             await self._take(key, rule)

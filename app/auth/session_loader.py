@@ -10,10 +10,9 @@ from typing import Final
 
 from prometheus_client import Histogram
 
-from app.database import Database
-from app.errors import DatabaseError
-from app.statements import sessions
-from app.statements.sessions import UserSession
+from ..database import Database
+from ..errors import DatabaseError
+from ..statements.sessions import SessionStatements, UserSession
 
 MAX_BATCH: Final = 500
 """Tokens in one query."""
@@ -32,10 +31,11 @@ Lookup = tuple[str, asyncio.Future[UserSession | None]]
 class SessionLoader:
     """Loads sessions with their users. Raises what Database.fetch raises."""
 
-    _statement = sessions.find
-
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, statements: SessionStatements = SessionStatements()
+    ) -> None:
         self._database = database
+        self._statement = statements.find
         self._pending: list[Lookup] = []
         self._newest: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -104,7 +104,11 @@ class SessionLoader:
 class ShardLoader(SessionLoader):
     """The same on a Citus cluster, where one worker away fails the query of every token."""
 
-    _statement = sessions.find_on_shards
+    def __init__(
+        self, database: Database, statements: SessionStatements = SessionStatements()
+    ) -> None:
+        super().__init__(database, statements)
+        self._statement = statements.find_on_shards
 
     async def _ask_again(self, batch: list[Lookup]) -> None:
         if len(batch) > 1:

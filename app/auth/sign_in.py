@@ -1,16 +1,16 @@
 """POST /sign-in/email: a session for an address and its password."""
 
-from typing import Any, Final
+from typing import Final
 
-from app.auth import passwords, serializers, sessions
-from app.auth.context import CREDENTIAL, RequestContext
-from app.auth.endpoint import hashing, post
-from app.auth.validation import boolean, fields, is_email, optional, string
-from app.errors import AuthError
-from app.statements import users
+from ..errors import AuthError
+from . import answers, passwords, serializers, sessions
+from .context import CREDENTIAL, RequestContext
+from .endpoint import hashing, post
+from .validation import boolean, fields, is_email, optional, string
 
 
-async def sign_in(context: RequestContext) -> Any:
+async def sign_in(context: RequestContext) -> answers.SignedIn:
+    """Sign in with an email address and its password."""
     body = context.body
     email, password = body["email"], body["password"]
     if not is_email(email):
@@ -18,7 +18,8 @@ async def sign_in(context: RequestContext) -> Any:
     passwords.check_length(password)
     account_limit = context.services.account_limit
     attempt = await account_limit.begin(email.lower(), context.client_ip)
-    found = await context.database.fetchrow(users.with_password, CREDENTIAL, attempt.email)
+    with_password = context.services.user_statements.with_password
+    found = await context.database.fetchrow(with_password, CREDENTIAL, attempt.email)
     if found is None or found.password is None:
         # takes as long as a wrong password does
         await context.services.passwords.dummy_hash(password, context.request)
@@ -34,10 +35,10 @@ async def sign_in(context: RequestContext) -> Any:
     session = await sessions.start_by_password(context, user.id, found.password, remember=remember)
     if session is None:  # the password was changed meanwhile
         raise AuthError(401, "INVALID_EMAIL_OR_PASSWORD")
-    answer: dict[str, Any] = {
+    answer: answers.SignedIn = {
         "redirect": bool(body.get("callbackURL")),
         "token": session.token,
-        "user": serializers.user(user),
+        "user": serializers.user(user, context.services.user_fields.shown),
     }
     if "callbackURL" in body:
         answer["url"] = body["callbackURL"]
@@ -64,5 +65,12 @@ routes: Final = [
         accepts_form=True,
         checks_login_csrf=True,
         event="sign_in",
+        errors={
+            "INVALID_EMAIL": 400,
+            "PASSWORD_TOO_LONG": 400,
+            "INVALID_EMAIL_OR_PASSWORD": 401,
+            "EMAIL_NOT_VERIFIED": 403,
+            "BANNED_USER": 403,
+        },
     )
 ]

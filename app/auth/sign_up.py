@@ -2,13 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from app.auth import email_verification, serializers, sessions
-from app.auth.context import CREDENTIAL, RequestContext, utc_now
-from app.auth.endpoint import hashing, post
-from app.auth.validation import (
+from ..database import Transaction
+from ..errors import AuthError, StatementError
+from ..schema import Session, User
+from ..sql import Statement
+from ..statements import users
+from . import answers, email_verification, serializers, sessions
+from .context import CREDENTIAL, RequestContext, utc_now
+from .endpoint import hashing, post
+from .fields import NEW_ROW
+from .passwords import NEW_PASSWORD
+from .validation import (
     boolean,
     both,
     email,
@@ -20,31 +28,31 @@ from app.auth.validation import (
     short_string,
     string,
 )
-from app.database import Transaction
-from app.errors import AuthError, StatementError
-from app.schema import Session, User
-from app.statements import users
 
 _WRITING: Final = 0.1
 """Seconds after the hash that a sign-up takes at least which tells nobody who is registered."""
 
 
-async def sign_up(context: RequestContext) -> Any:
+async def sign_up(context: RequestContext) -> answers.WithToken:
+    """Create a user with an email address and a password, and sign them in."""
     body, settings = context.body, context.settings
     address, password = body["email"].lower(), body["password"]
-    context.services.passwords.check_new(password)
+    services = context.services
+    services.passwords.check_new(password)
+    additional = services.user_fields.of_new_row(body)
     signs_in = settings.auto_sign_in and not settings.require_email_verification
     if signs_in and await context.database.fetchrow(users.by_email, address):
         raise AuthError(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
-    stored = await context.services.passwords.hash(password, context.request)
+    stored = await services.passwords.hash(password, context.request)
     hashed_at = time.monotonic()
     remember = body.get("rememberMe") is not False
     new = sessions.new_session(context, remember=remember)
+    values = additional | {"name": body["name"], "email": address, "image": body.get("image")}
+    statement = services.user_statements.sign_up
+    arguments = statement.arguments(values | {"provider": CREDENTIAL, "password": stored})
 
     async def write(transaction: Transaction) -> tuple[User | None, Session | None]:
-        user = await transaction.fetchrow(
-            users.sign_up, body["name"], address, body.get("image"), CREDENTIAL, stored
-        )
+        user = await transaction.fetchrow(statement, *arguments)
         if user is None or not signs_in:
             return user, None
         return user, await sessions.insert(transaction, context, user.id, new)
@@ -52,6 +60,8 @@ async def sign_up(context: RequestContext) -> Any:
     try:
         user, session = await context.database.transaction("users.sign_up", write)
     except StatementError as error:
+        if error.sqlstate[:2] not in ("22", "23"):  # not about what was sent
+            raise
         raise AuthError(422, "FAILED_TO_CREATE_USER") from error
     if user is None and signs_in:  # another sign-up was faster
         raise AuthError(422, "FAILED_TO_CREATE_USER")
@@ -64,18 +74,35 @@ async def sign_up(context: RequestContext) -> Any:
     if not signs_in:
         # the same answer in the same time, so that nobody learns who has an account
         await asyncio.sleep(max(0.0, hashed_at + _WRITING - time.monotonic()))
-    user = user or _invented(body["name"], address, body.get("image"))
+    user = user or _invented(statement, values, services.user_fields.synthetic(values))
     if session is not None:
         context.set_session_cookie(session.token, remember=remember)
-    return {"token": session.token if session else None, "user": serializers.user(user)}
+    answer = serializers.user(user, services.user_fields.shown)
+    return {"token": session.token if session else None, "user": answer}
 
 
-def _invented(name: str, address: str, image: str | None) -> User:
-    now = utc_now()
-    return User(uuid4(), name, address, False, image, now, now)
+def _invented(
+    statement: Statement[User], values: Mapping[str, Any], additional: Mapping[str, Any]
+) -> User:
+    make, now = statement.row or User, utc_now()
+    columns = {
+        "id": uuid4(),
+        "name": values["name"],
+        "email": values["email"],
+        "email_verified": False,
+        "image": values["image"],
+        "created_at": now,
+        "updated_at": now,
+        "role": None,
+        "banned": False,
+        "ban_reason": None,
+        "ban_expires": None,
+        **additional,
+    }
+    return make(**columns)
 
 
-_FIELDS: Final = fields(
+FIELDS: Final = fields(
     {
         "name": short_string,
         "email": email,
@@ -90,9 +117,12 @@ routes: Final = [
     post(
         "/sign-up/email",
         hashing(sign_up),
-        body=both(_FIELDS, record),
+        body=both(FIELDS, record),
         accepts_form=True,
         checks_login_csrf=True,
         event="sign_up",
+        errors=NEW_PASSWORD
+        | NEW_ROW
+        | {"USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": 422, "FAILED_TO_CREATE_USER": 422},
     )
 ]

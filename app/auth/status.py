@@ -1,22 +1,23 @@
 """Endpoints about the auth API itself."""
 
 import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from app.auth.context import RequestContext
-from app.auth.endpoint import get
+from . import answers
+from .context import RequestContext
+from .endpoint import get
 
 
-async def ok(_: RequestContext) -> Any:
-    """GET /ok."""
+async def ok(_: RequestContext) -> answers.Alive:
+    """Whether the auth API is there."""
     return {"ok": True}
 
 
-async def error(context: RequestContext) -> Any:
-    """GET /error: where failed links lead; the application's own page shows it."""
+async def error(context: RequestContext) -> Response:
+    """Where failed links lead: on to the application, whose own page shows the error."""
     code = _first(context.query.get("error", "UNKNOWN"))
     if not re.fullmatch(r"['\w-]+", code, re.ASCII):
         code = "UNKNOWN"

@@ -14,8 +14,8 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from app.auth.keys import derived_key
-from app.errors import AuthError
+from ..errors import AuthError
+from .keys import derived_key
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _LOWER: Final = string.digits + string.ascii_lowercase

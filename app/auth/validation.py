@@ -5,13 +5,32 @@ Every field is checked; the problems are joined by ``; ``. Unknown fields are le
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from app.errors import AuthError
+from ..errors import AuthError
 
-Check = Callable[[str, Any], list[str]]
-"""From the path of a field, such as ``body.email``, and its value to what is wrong with it."""
+Schema = Mapping[str, Any]
+"""A JSON Schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a field has to be: called with its path, such as ``body.email``, and its value.
+
+    Gives what is wrong with it.
+    """
+
+    find: Callable[[str, Any], list[str]]
+    schema: Schema
+    """What it has to be, for the description of the API."""
+    required: bool = True
+    """Whether the field has to be there."""
+
+    def __call__(self, path: str, value: Any) -> list[str]:
+        return self.find(path, value)
+
 
 _MOST: Final = 20
 """Items of a list that are named as wrong."""
@@ -33,7 +52,8 @@ def is_email(text: str) -> bool:
     return len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
-def _kind(value: Any) -> str:
+def js_type(value: Any) -> str:
+    """What JavaScript calls the type of a value."""
     if value is UNDEFINED:
         return "undefined"
     if value is None:
@@ -47,13 +67,13 @@ def _kind(value: Any) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-def _typed(kind: str) -> Check:
+def typed(kind: str) -> Check:
     def check(path: str, value: Any) -> list[str]:
-        if _kind(value) == kind or (kind == "record" and _kind(value) == "object"):
+        if js_type(value) == kind or (kind == "record" and js_type(value) == "object"):
             return []
-        return [f"[{path}] Invalid input: expected {kind}, received {_kind(value)}"]
+        return [f"[{path}] Invalid input: expected {kind}, received {js_type(value)}"]
 
-    return check
+    return Check(check, {"type": "object" if kind == "record" else kind})
 
 
 def text(limit: int) -> Check:
@@ -61,23 +81,24 @@ def text(limit: int) -> Check:
 
     def check(path: str, value: Any) -> list[str]:
         if not isinstance(value, str):
-            return [f"[{path}] Invalid input: expected string, received {_kind(value)}"]
+            return [f"[{path}] Invalid input: expected string, received {js_type(value)}"]
         if len(value) > limit:
             return [f"[{path}] Too big: expected string to have <={limit} characters"]
         return []
 
-    return check
+    return Check(check, {"type": "string", "maxLength": limit})
 
 
 string: Final = text(MAX_TEXT)
 short_string: Final = text(MAX_SHORT_TEXT)
 long_string: Final = text(MAX_LONG_TEXT)
-boolean: Final = _typed("boolean")
-record: Final = _typed("record")
-_object: Final = _typed("object")
+boolean: Final = typed("boolean")
+record: Final = typed("record")
+_array: Final = typed("array")
+_object: Final = typed("object")
 
 
-def non_empty_string(path: str, value: Any) -> list[str]:
+def _non_empty(path: str, value: Any) -> list[str]:
     if value == "":
         return [f"[{path}] Too small: expected string to have >=1 characters"]
     short = value == []
@@ -86,17 +107,31 @@ def non_empty_string(path: str, value: Any) -> list[str]:
     )
 
 
-def email(path: str, value: Any) -> list[str]:
+non_empty_string: Final = Check(_non_empty, {**string.schema, "minLength": 1})
+
+
+def _email(path: str, value: Any) -> list[str]:
     wrong = string(path, value)
     return wrong or ([] if is_email(value) else [f"[{path}] Invalid email address"])
 
 
+email: Final = Check(_email, {"type": "string", "format": "email", "maxLength": MAX_EMAIL})
+
+
 def optional(check: Check) -> Check:
-    return lambda path, value: [] if value is UNDEFINED else check(path, value)
+    def find(path: str, value: Any) -> list[str]:
+        return [] if value is UNDEFINED else check.find(path, value)
+
+    return replace(check, find=find, required=False)
 
 
 def nullable(check: Check) -> Check:
-    return lambda path, value: [] if value is None else check(path, value)
+    def find(path: str, value: Any) -> list[str]:
+        return [] if value is None else check.find(path, value)
+
+    return replace(
+        check, find=find, schema={**check.schema, "type": [check.schema["type"], "null"]}
+    )
 
 
 def fields(checks: Mapping[str, Check]) -> Check:
@@ -111,11 +146,20 @@ def fields(checks: Mapping[str, Check]) -> Check:
             found += field(f"{path}.{name}", value.get(name, UNDEFINED))
         return found
 
-    return check
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: field.schema for name, field in checks.items()},
+    }
+    if required := [name for name, field in checks.items() if field.required]:
+        schema["required"] = required
+    return Check(check, schema)
 
 
 def both(one: Check, other: Check) -> Check:
-    return lambda path, value: one(path, value) + other(path, value)
+    def find(path: str, value: Any) -> list[str]:
+        return one.find(path, value) + other.find(path, value)
+
+    return Check(find, {**other.schema, **one.schema})
 
 
 def raise_if_invalid(found: Sequence[str]) -> None:
@@ -124,18 +168,48 @@ def raise_if_invalid(found: Sequence[str]) -> None:
         raise AuthError(400, "VALIDATION_ERROR", "; ".join(found))
 
 
-def _texts(path: str, value: Any) -> list[str]:
-    wrong = _typed("array")(path, value)
+def _check_texts(path: str, value: Any) -> list[str]:
+    wrong = _array(path, value)
     if wrong:
         return wrong
     wrong = (text for n, item in enumerate(value) for text in string(f"{path}.{n}", item))
     return list(islice(wrong, _MOST))
 
 
-def _provider_name(path: str, value: Any) -> list[str]:
-    return [] if isinstance(value, str) else [f"[{path}] Invalid input"]
+def _check_parameters(path: str, value: Any) -> list[str]:
+    wrong = record(path, value)
+    if wrong:
+        return wrong
+    wrong = [text for name, item in value.items() for text in string(f"{path}.{name}", item)]
+    if not wrong and any(name in value for name in _RESERVED):
+        names = ", ".join(_RESERVED)
+        wrong = [f"[{path}] additionalParams cannot include reserved OAuth parameters: {names}"]
+    return wrong[:_MOST]
 
 
+_RESERVED: Final = (
+    "state", "client_id", "redirect_uri", "response_type", "code_challenge",
+    "code_challenge_method", "nonce", "scope",
+)  # fmt: skip
+"""Parameters of an authorization address that a client cannot set."""
+_parameters: Final = Check(
+    _check_parameters, {"type": "object", "additionalProperties": string.schema}
+)
+_texts: Final = Check(_check_texts, {"type": "array", "items": string.schema})
+_provider_name: Final = Check(
+    lambda path, value: [] if isinstance(value, str) else [f"[{path}] Invalid input"],
+    {"type": "string"},
+)
+
+
+_person: Final = fields(
+    {
+        "name": optional(
+            fields({"firstName": optional(short_string), "lastName": optional(short_string)})
+        ),
+        "email": optional(string),
+    }
+)
 provider: Final = fields(
     {
         "callbackURL": optional(string),
@@ -150,24 +224,24 @@ provider: Final = fields(
                     "nonce": optional(string),
                     "accessToken": optional(long_string),
                     "refreshToken": optional(long_string),
-                    "expiresAt": optional(_typed("number")),
+                    "expiresAt": optional(typed("number")),
+                    "user": optional(_person),
                 }
             )
         ),
         "scopes": optional(_texts),
         "requestSignUp": optional(boolean),
         "loginHint": optional(string),
-        "additionalParams": optional(record),
+        "additionalParams": optional(_parameters),
         "additionalData": optional(record),
     }
 )
 """The body of the endpoints that begin a sign-in with a provider."""
 
 
-def account_selector(path: str, value: Any) -> list[str]:
-    """Which account is meant: ``{accountId, userId?}`` or ``{useAccountCookie: true, userId?}``."""
+def _select_account(path: str, value: Any) -> list[str]:
     if (
-        _kind(value) == "object"
+        js_type(value) == "object"
         and isinstance(value.get("userId", ""), str)
         and not {"accountId", "useAccountCookie"} <= set(value)
     ):
@@ -180,3 +254,19 @@ def account_selector(path: str, value: Any) -> list[str]:
                 word = "key" if len(unknown) == 1 else "keys"
                 return [f"[{path}] Unrecognized {word}: {', '.join(unknown)}"] if unknown else []
     return [f"[{path}] Invalid input"]
+
+
+account_selector: Final = Check(
+    _select_account,
+    {
+        "type": "object",
+        "properties": {
+            "accountId": {"type": "string"},
+            "useAccountCookie": {"const": True},
+            "userId": {"type": "string"},
+        },
+        "additionalProperties": False,
+        "oneOf": [{"required": ["accountId"]}, {"required": ["useAccountCookie"]}],
+    },
+)
+"""Which account is meant: ``{accountId, userId?}`` or ``{useAccountCookie: true, userId?}``."""

@@ -8,28 +8,31 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
-from app.auth.context import RequestContext
+from ..context import RequestContext
+from . import Plugin as Base
+from . import expose
 
 
-def before(context: RequestContext) -> None:
-    """Take a token with a good signature for the session cookie."""
-    scheme, _, given = context.headers.get("authorization", "").partition(" ")
-    token = given.strip()
-    if scheme.lower() != "bearer" or not token:
-        return
-    token = unquote(token) if "%" in token else token
-    cookies = context.services.cookies
-    if cookies.is_signed(token):
-        context.cookies[cookies.session_token] = token
+class Plugin(Base):
+    """Needs nothing of the application."""
 
+    def before(self, context: RequestContext) -> None:
+        """Take a token with a good signature for the session cookie."""
+        scheme, _, given = context.headers.get("authorization", "").partition(" ")
+        token = given.strip()
+        if scheme.lower() != "bearer" or not token:
+            return
+        token = unquote(token) if "%" in token else token
+        cookies = context.services.cookies
+        if cookies.is_signed(token):
+            context.cookies[cookies.session_token] = token
 
-def after(context: RequestContext, response: Response) -> None:
-    """Give the client its copy of a session cookie that was set."""
-    start = f"{context.services.cookies.session_token}="
-    line = next((c for c in reversed(context.response_cookies) if c.startswith(start)), None)
-    if line is None:
-        return
-    value = line.removeprefix(start).partition(";")[0]
-    if value and "Max-Age=0" not in line:
-        response.headers["set-auth-token"] = unquote(value)
-        response.headers["access-control-expose-headers"] = "set-auth-token"
+    async def after(self, context: RequestContext, response: Response) -> None:
+        """Give the client its copy of a session cookie that was set."""
+        start = f"{context.services.cookies.session_token}="
+        line = next((c for c in reversed(context.response_cookies) if c.startswith(start)), None)
+        if line is None:
+            return
+        value = line.removeprefix(start).partition(";")[0]
+        if value and "Max-Age=0" not in line:
+            expose(response, "set-auth-token", unquote(value))

@@ -1,0 +1,1 @@
+"""HTTP requests to servers of others: providers, and receivers of webhooks."""
