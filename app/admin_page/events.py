@@ -1,0 +1,203 @@
+"""``/admin/events``: what happened, the newest first, and what happens while one looks.
+
+A page looks at no more than some thousand events for those it shows. The events of a type that is
+rare have an index; those of a frequent one, and of one user's, are looked for among that many, and
+the link to older ones goes on from there.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from ..auth.context import RequestContext
+from ..schema import Event
+from ..statements import admin_page, users
+from ..statements import events as statements
+from .page import Screen, render
+from .try_it import Call, try_it
+
+_PAGE: Final = 50
+_LIVE: Final = 200
+"""Events that the script gets at a time."""
+_MOST: Final = 20_000
+"""Events that a page looks at, where no index finds those it wants."""
+_LONGEST: Final = 300
+"""Characters of a value that are shown."""
+_AFTER_ALL: Final = UUID(int=2**128 - 1)
+_BEFORE_ALL: Final = UUID(int=0)
+
+
+class Change(NamedTuple):
+    """A column of an event. A value is None where the event does not have it."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+class Row(NamedTuple):
+    """An event as it is shown."""
+
+    event: Event
+    changes: list[Change]
+    hidden: list[str]
+    """The columns that changed whose values are not shown."""
+
+
+class Filter(NamedTuple):
+    """What is asked for. None: any."""
+
+    type: str | None
+    user: UUID | None
+
+
+class Page(NamedTuple):
+    """Some events, the newest first."""
+
+    events: list[Event]
+    older: UUID | None
+    """Where the next page goes on; None: there is none."""
+    looked_at: int | None = None
+    """At how many events, where there may be more beyond these."""
+
+
+async def events(context: RequestContext) -> Mapping[str, Any] | Response:
+    if not context.settings.admin.may(context.user.role, "session", "list"):
+        return render(context, "refused.html", {}, 403)
+    query = context.request.query_params
+    given = {name: query.get(name, "").strip() for name in ("type", "user", "before", "after")}
+    wanted, problem = await _filter(context, given["type"], given["user"])
+    before, after = _id(given["before"]), _id(given["after"])
+    if wanted is None or (given["before"] and not before) or (given["after"] and not after):
+        problem = problem or "There is no such page."
+        return render(context, "problem.html", {"problem": problem}, 400)
+    if after is not None:
+        return await _live(context, wanted, after)
+    seen = await context.database.fetchrow(statements.newest, _AFTER_ALL, 1)
+    page = await _page(context, wanted, before or _AFTER_ALL)
+    newest = max(
+        (event.id for event in (seen, *page.events[:1]) if event is not None), default=_BEFORE_ALL
+    )
+    return {
+        "rows": [_row(event) for event in page.events],
+        "addresses": await _addresses(context, page.events),
+        "types": statements.TYPES,
+        "type": wanted.type or "",
+        "user_given": given["user"],
+        "is_first": before is None,
+        "older": page.older,
+        "looked_at": page.looked_at,
+        "last": newest,
+        "has_events": not context.request.app.state.citus,
+        "calls": try_it(context.settings.base_url, *_calls(wanted, newest)),
+    }
+
+
+async def _filter(context: RequestContext, type_: str, user: str) -> tuple[Filter | None, str]:
+    """What is asked for, or what is wrong with it."""
+    if type_ and type_ not in statements.TYPES:
+        return None, "There is no such type of events."
+    if not user:
+        return Filter(type_ or None, None), ""
+    user_id = _id(user)
+    if user_id is None and "@" in user and "\0" not in user:
+        found = await context.database.fetchrow(users.by_email, user.lower())
+        user_id = found.id if found else None
+    if user_id is None:
+        return None, "Nobody has this address. Events of a user who is gone are found by the id."
+    return Filter(type_ or None, user_id), ""
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def _page(context: RequestContext, wanted: Filter, before: UUID) -> Page:
+    fetch, most = context.database.fetch, _PAGE + 1
+    user, type_ = wanted.user, wanted.type
+    if user is None and type_ is None:
+        return _whole(await fetch(statements.newest, before, most))
+    if user is not None and type_ is None:
+        return _whole(await fetch(statements.newest_of_user, before, user, most))
+    if user is None and type_ != statements.FREQUENT:
+        return _whole(await fetch(statements.newest_of_type, before, type_, most))
+    if user is None:
+        rows = await fetch(statements.bound, before, 1, _MOST)
+        bound = rows[0]["id"] if rows else None
+        arguments = (before, bound or _BEFORE_ALL, type_, most)
+        found = await fetch(statements.newest_within, *arguments)
+    else:
+        rows = await fetch(statements.bound_of_user, before, user, 1, _MOST)
+        bound = rows[0]["id"] if rows else None
+        arguments = (before, bound or _BEFORE_ALL, user, type_, most)
+        found = await fetch(statements.newest_of_user_within, *arguments)
+    if len(found) > _PAGE or bound is None:
+        return _whole(found)
+    return Page(found, bound, _MOST)
+
+
+def _whole(found: list[Event]) -> Page:
+    shown = found[:_PAGE]
+    return Page(shown, shown[-1].id if len(found) > _PAGE else None)
+
+
+async def _live(context: RequestContext, wanted: Filter, after: UUID) -> Response:
+    """The page with what came after an event; those of another type count as looked at."""
+    if wanted.user is None:
+        found = await context.database.fetch(statements.page, after, _LIVE)
+    else:
+        found = await context.database.fetch(statements.page_of_user, after, wanted.user, _LIVE)
+    shown = [event for event in found if wanted.type in (None, event.type)]
+    values = {
+        "addresses": await _addresses(context, shown),
+        "rows": [_row(event) for event in reversed(shown)],
+        "last": found[-1].id if found else after,
+        "is_full": len(found) == _LIVE,
+    }
+    return render(context, "_events.html", values)
+
+
+async def _addresses(context: RequestContext, shown: list[Event]) -> dict[UUID, str]:
+    """The addresses of those who are in the events, and are still there."""
+    ids = {id_ for each in shown for id_ in (each.user_id, each.actor_id, each.impersonator_id)}
+    rows = await context.database.fetch(admin_page.addresses, [id_ for id_ in ids if id_])
+    return {row["id"]: row["email"] for row in rows}
+
+
+def _row(event: Event) -> Row:
+    before, after = (_values(text) for text in (event.before, event.after))
+    names = dict.fromkeys((*before, *after))
+    changes = [Change(name, before.get(name), after.get(name)) for name in names]
+    return Row(event, changes, [name for name in event.changed or () if name not in names])
+
+
+def _values(text: str | None) -> dict[str, str]:
+    """The columns and values of an event, as text."""
+    given = msgspec.json.decode(text) if text else None
+    return {name: _shown(value) for name, value in given.items()} if given else {}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _calls(wanted: Filter, after: UUID) -> list[Call]:
+    conditions = {
+        "id": f"gt.{after}",
+        **({"type": f"eq.{wanted.type}"} if wanted.type else {}),
+        **({"user_id": f"eq.{wanted.user}"} if wanted.user else {}),
+    }
+    query = conditions | {"order": "id", "limit": "1000"}
+    return [Call("What comes after the newest event", "/rest/v1/events", query)]
+
+
+screen = Screen(events, "events.html")
