@@ -2,7 +2,7 @@
 
 from starlette.types import Message, Receive, Scope
 
-from app.errors import RequestTooLargeError
+from .errors import RequestTooLargeError
 
 
 def limited(scope: Scope, receive: Receive, limit: int) -> Receive:

@@ -6,15 +6,17 @@ Used with GATEPOST_CITUS, and by the doctor where the extension is.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.database import Database
-from app.errors import PurgeBlockedError
-from app.schema import SHARD_KEYS, TABLES
-from app.sql import Statement
-from app.statements import citus
+from .database import Database
+from .errors import PurgeBlockedError
+from .schema import SHARD_KEYS, TABLES, events, webhook_deliveries, webhooks
+from .sql import Statement
+from .statements import citus
 
 CHUNK_PAGES: Final = 64
 """Pages of each shard for one statement of the purge. It connects to each shard anew, in turn."""
 
+_LOCAL: Final = frozenset(each.name for each in (events, webhooks, webhook_deliveries))
+"""The tables that stay on the coordinator: nothing is recorded on a cluster, so nothing is sent."""
 _ADDRESS: Final = "'({},0)'::tid"
 _PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')::bigint"
 
@@ -27,7 +29,11 @@ async def unready_reason(database: Database) -> str | None:
 
 def layout_faults(found: Mapping[str, str | None]) -> list[str]:
     """What is not as deploy/citus/distribute.sql makes it, of the rows of ``layout``."""
-    names = {table.name: SHARD_KEYS.get(table.name, "") for table in TABLES if table.name in found}
+    names = {
+        table.name: SHARD_KEYS.get(table.name, "")
+        for table in TABLES
+        if table.name in found and table.name not in _LOCAL
+    }
     return [
         f"{name} is not {f'spread by {key}' if key else 'a reference table'}"
         for name, key in names.items()
@@ -52,7 +58,7 @@ async def _numbers(database: Database, table: str, command: str) -> list[int]:
     """What the shards answer. Raises PurgeBlockedError unless each of them does."""
     rows = await database.fetch(citus.on_shards, table, command)
     if not rows:
-        raise PurgeBlockedError(f"{table} has no shards: see docs/CITUS.md")
+        raise PurgeBlockedError(f"{table} has no shards: it is not distributed")
     failed = [row["result"] for row in rows if not row["success"]]
     if failed:
         raise PurgeBlockedError(f"{len(failed)} shards of {table} refuse: {failed[0]}")

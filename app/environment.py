@@ -1,18 +1,22 @@
 """Dataclass fields that are read from environment variables, and parsers of their values.
 
-A bad value raises SettingsError: one line that names the setting and never quotes a secret.
+A bad value raises SettingsError: one line with the name of the setting, what is allowed and,
+unless it may hold a secret, the value.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from decimal import Decimal
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
-from typing import Any, Final, Generic, Literal, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from pathlib import Path
+from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from app.errors import SettingsError
+from .errors import SettingsError
 
 Proxy = IPv4Network | IPv6Network | Literal["unix"]
 T = TypeVar("T")
@@ -20,10 +24,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parser(Generic[T]):
-    """The form of a value in words, and what makes the value of a setting's name and text."""
+    """The form of a value in words, what makes the value of a setting's name and text, and how
+    the documentation writes a value."""
 
     form: str
     parse: Callable[[str, str], T]
+    write: Callable[[Any], str] = str
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,23 @@ def declared(cls: Any) -> dict[str, Setting]:
     return {f.name: f.metadata["setting"] for f in fields(cls) if "setting" in f.metadata}
 
 
+def held(cls: Any) -> dict[str, Any]:
+    """The classes of further settings that a class's fields hold, by field."""
+    hints = get_type_hints(cls)
+    return {
+        item.name: type_
+        for item in fields(cls)
+        if "setting" not in item.metadata
+        for type_ in (hints[item.name], *get_args(hints[item.name]))
+        if is_dataclass(type_)
+    }
+
+
+def groups(cls: Any) -> list[Any]:
+    """A class of settings, and those that it holds."""
+    return [cls, *(group for type_ in held(cls).values() for group in groups(type_))]
+
+
 def read(cls: Any, environment: Mapping[str, str]) -> dict[str, Any]:
     """The values of a dataclass's settings; a variable that is missing or empty is left out."""
     return {
@@ -72,10 +95,20 @@ def parser(form: str) -> Callable[[Callable[[str, str], T]], Parser[T]]:
     return lambda parse: Parser(form, parse)
 
 
+def quoted(text: str) -> str:
+    """A value as an error shows it: on one line, and never long."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+
+
 def matching(
-    form: str, pattern: str, convert: Callable[[str], T], accept: Callable[[T], bool] | None = None
+    form: str,
+    pattern: str,
+    convert: Callable[[str], T],
+    accept: Callable[[T], bool] | None = None,
+    *,
+    secret: bool = False,
 ) -> Parser[T]:
-    """A text that matches the pattern and whose value is acceptable."""
+    """A text that matches the pattern and whose value is acceptable; errors quote no secret."""
 
     @parser(form)
     def parse(name: str, text: str) -> T:
@@ -83,12 +116,12 @@ def matching(
             value = convert(text)
             if accept is None or accept(value):
                 return value
-        raise SettingsError(f"{name} must be {form}")
+        raise SettingsError(f"{name} must be {form}" + ("" if secret else f", not {quoted(text)}"))
 
     return parse
 
 
-def text(form: str, pattern: str = r"[\s\S]*") -> Parser[str]:
+def text(form: str, pattern: str = r"[^\x00-\x1f\x7f]*") -> Parser[str]:
     return matching(form, pattern, str)
 
 
@@ -101,8 +134,48 @@ def integer(low: int, high: int) -> Parser[int]:
     return matching(form, "[0-9]{1,12}", int, lambda number: low <= number <= high)
 
 
-SECONDS: Final = matching(
-    "a number of seconds above 0", r"[0-9]{1,6}(\.[0-9]{1,6})?", float, lambda number: number > 0
+_UNITS: Final = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Decimal("0.001")}
+_AMOUNT: Final = r"[0-9]{1,8}(?:\.[0-9]{1,6})?"
+_DURATION: Final = (
+    # each unit once, the greatest first; or seconds without one
+    f"(?=.*[a-z]){''.join(f'(?:{_AMOUNT}{unit}(?![a-z]))?' for unit in _UNITS)}|{_AMOUNT}"
+)
+
+
+def _seconds(text: str) -> Decimal:
+    parts = re.findall(rf"({_AMOUNT})([a-z]*)", text)
+    return sum((Decimal(amount) * _UNITS[unit or "s"] for amount, unit in parts), Decimal(0))
+
+
+def in_units(seconds: float) -> str:
+    """A duration as people write it: 604800 is 7d, 0.5 is 500ms."""
+    for unit, size in _UNITS.items():
+        amount = Decimal(str(seconds)) / size
+        if amount >= 1 and amount == int(amount):
+            return f"{int(amount)}{unit}"
+    return f"{seconds:g}"
+
+
+def _duration(
+    form: str, accept: Callable[[Decimal], bool], convert: Callable[[Decimal], T]
+) -> Parser[T]:
+    seconds = matching(form, _DURATION, _seconds, accept)
+    return Parser(form, lambda name, text: convert(seconds.parse(name, text)), in_units)
+
+
+def duration(low: int, high: int) -> Parser[int]:
+    """A duration in whole seconds."""
+    return _duration(
+        f"a duration from {in_units(low)} to {in_units(high)} (7d, 1h30m, or seconds)",
+        lambda seconds: low <= seconds <= high and seconds == int(seconds),
+        int,
+    )
+
+
+TIMEOUT: Final = _duration(
+    "a duration above 0, below 1000000s (15s, 500ms, or seconds)",
+    lambda seconds: 0 < seconds < 1_000_000,
+    float,
 )
 BOOLEAN: Final = matching("true or false", "true|false", lambda text: text == "true")
 
@@ -121,7 +194,19 @@ def url(form: str, accept: Callable[[SplitResult], object]) -> Parser[str]:
 
 
 _HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]*)(:[0-9]{1,5})?"
-POSTGRES_URL: Final = url(
+_OPTIONS: Final = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": (
+        "any",
+        "primary",
+        "standby",
+        "prefer-standby",
+        "read-write",
+        "read-only",
+    ),
+}
+"""The options of libpq's that the service depends on."""
+_POSTGRES: Final = url(
     "a PostgreSQL address (postgres://user:password@host/database; "
     "signs in a password are percent-encoded)",
     lambda parts: (
@@ -129,6 +214,23 @@ POSTGRES_URL: Final = url(
         and re.fullmatch(f"{_HOST}(,{_HOST})*", parts.netloc.rpartition("@")[2])
     ),
 )
+
+
+@parser(_POSTGRES.form)
+def postgres_url(name: str, text: str) -> str:
+    parts = urlsplit(_POSTGRES.parse(name, text))
+    options = parse_qs(parts.query)
+    hosts = parts.netloc.rpartition("@")[2]
+    if "@" in parts.path:  # the rest of a password that is not percent-encoded
+        raise SettingsError(f"{name} is not {_POSTGRES.form}")
+    if any(not 0 < int(port) < 65536 for port in re.findall(r":([0-9]+)(?=,|$)", hosts)):
+        raise SettingsError(f"{name}: a port must be a number from 1 to 65535")
+    for option, words in _OPTIONS.items():
+        if options.get(option, words[:1])[-1] not in words:
+            raise SettingsError(f"{name}: {option} must be one of {', '.join(words)}")
+    return text
+
+
 SMTP_URL: Final = url(
     "a mail server (smtp://user:password@host:587)",
     lambda parts: parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0,
@@ -137,6 +239,7 @@ ORIGIN: Final = matching(
     "an origin such as https://app.example.com",
     r"https?://[^/?#@\s]+/*",
     lambda url: url.rstrip("/"),
+    secret=True,  # a user and a password before the host
 )
 
 
@@ -144,14 +247,40 @@ def _entries(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
+def _check_wildcards(name: str, entry: str) -> None:
+    """Refuse an entry for the web that a stranger's host can match: ``*`` crosses dots.
+
+    One of digits, such as ``10.0.0.*``, matches IPv4 addresses alone.
+    """
+    scheme, separator, rest = entry.rpartition("://")
+    host = rest.partition("/")[0].partition(":")[0]
+    if separator and not any(fnmatchcase(each, scheme.lower()) for each in ("http", "https")):
+        return
+    if re.fullmatch(r"[.*?]*[*?][.*?]*", host):
+        raise SettingsError(
+            f"{name}: {entry!r} trusts every site there is: name yours, such as "
+            "https://app.example.com or https://*.example.com"
+        )
+    *wild, end = re.split(r"[*?]", host.rstrip("."))
+    ends_in_a_domain = end.startswith(".") or end.count(".") > 1
+    if wild and not ends_in_a_domain and re.search(r"[^0-9.*?]", host):
+        raise SettingsError(
+            f"{name}: {entry!r} trusts hosts of strangers too: after * and ? comes the domain that "
+            "is yours, as in https://*.example.com; for any port https://example.com:*"
+        )
+
+
 @parser("origins, comma-separated: `https://app.example.com`, `https://*.example.com`, `myapp://`")
 def origin_list(name: str, text: str) -> tuple[str, ...]:
     entries = _entries(text)
     for entry in entries:
+        if "@" in entry:
+            raise SettingsError(f"{name}: an origin has no user and no password")
         if not re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*://)?[^\s/]*(/[^\s?#]*)?", entry):
             raise SettingsError(f"{name}: {entry!r} is not an origin")
         if "*" not in entry and "?" not in entry and "://" not in entry:
             raise SettingsError(f"{name}: {entry!r} lacks its scheme, such as https://")
+        _check_wildcards(name, entry)
     return tuple(entries)
 
 
@@ -164,6 +293,15 @@ def proxy_list(name: str, text: str) -> tuple[Proxy, ...]:
         except ValueError:
             raise SettingsError(f"{name}: {entry!r} is not an address or network") from None
     return tuple(proxies)
+
+
+@parser("folders, comma-separated")
+def folder_list(name: str, text: str) -> tuple[Path, ...]:
+    folders = tuple(Path(entry).resolve() for entry in _entries(text))
+    for folder in folders:
+        if not folder.is_dir():
+            raise SettingsError(f"{name}: {folder} is no folder")
+    return folders
 
 
 def some_of(*words: str) -> Parser[tuple[Any, ...]]:
@@ -179,6 +317,11 @@ def some_of(*words: str) -> Parser[tuple[Any, ...]]:
         return tuple(word for word in words if word in entries)
 
     return parse
+
+
+@parser("texts, comma-separated")
+def texts(_: str, text: str) -> tuple[str, ...]:
+    return tuple(_entries(text))
 
 
 _PUBLISHED: Final = re.compile(

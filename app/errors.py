@@ -15,6 +15,7 @@
     ├── RequestTooLargeError             a request body is longer than the limit
     ├── RestError                        the REST API refuses a request
     ├── AuthError                        the auth API refuses a request
+    │   ├── BannedError                  … of a user who is banned
     │   ├── TooManyRequestsError         … because there were too many
     │   └── BusyError                    … because too many wait already
     ├── DbmateError                      dbmate failed
@@ -23,9 +24,12 @@
     │   └── MigrationLockedError         a lock was not to be had in time; nothing was changed
     ├── PurgeRunningError                another purge holds the lease
     ├── PurgeBlockedError                the purge cannot do its work on a table
+    ├── NotFoundError                    what a command names is not there
+    ├── AlreadyExistsError               what a command is to make is there already
+    ├── LastAdministratorError           a command would leave no administrator
     └── EmbeddedPostgresError            the development server could not be started or stopped
 
-``exit_code`` is what the command line ends with.
+``exit_code`` is what the command line ends with, ``advice`` what it adds to the text.
 """
 
 from typing import ClassVar
@@ -35,6 +39,8 @@ class GatepostError(Exception):
     """The root: whatever Gatepost raises by itself."""
 
     exit_code: ClassVar[int] = 1
+    advice: str = ""
+    """What a person can do about it, where the text does not say so."""
 
 
 class SettingsError(GatepostError):
@@ -77,6 +83,10 @@ class StatementError(DatabaseError):
 
 class DatabaseUnavailableError(DatabaseError):
     """No server takes the statement now: unreachable, going down, read-only or in conflict."""
+
+    def __init__(self, message: str = "", advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class DatabaseMissingError(DatabaseUnavailableError):
@@ -134,7 +144,8 @@ class AuthError(GatepostError):
     """The auth API refuses a request: an HTTP status and ``{code, message}``.
 
     Without ``message`` it is the one that belongs to ``code`` (app/auth/errors.py). With neither
-    there is no body; ``bare`` leaves the content type out as well, as for an unknown path.
+    there is no body; ``bare`` leaves the content type out as well, as for an unknown path. ``hint``
+    is what a developer can do about it.
     """
 
     def __init__(
@@ -143,13 +154,22 @@ class AuthError(GatepostError):
         code: str | None = None,
         message: str | None = None,
         *,
+        hint: str | None = None,
         bare: bool = False,
     ) -> None:
         super().__init__(code or message or str(status))
         self.status = status
         self.code = code
         self.message = message
+        self.hint = hint
         self.bare = bare
+
+
+class BannedError(AuthError):
+    """No session begins for a user whom an administrator has banned."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "BANNED_USER")
 
 
 class TooManyRequestsError(AuthError):
@@ -202,6 +222,22 @@ class PurgeRunningError(GatepostError):
 
 class PurgeBlockedError(GatepostError):
     """The purge cannot do its work on a table: it has rows that are not where it looks."""
+
+
+class NotFoundError(GatepostError):
+    """What a command names is not there."""
+
+    exit_code = 8
+
+
+class AlreadyExistsError(GatepostError):
+    """What a command is to make is there already."""
+
+    exit_code = 9
+
+
+class LastAdministratorError(GatepostError):
+    """Nobody else could make another administrator."""
 
 
 class EmbeddedPostgresError(GatepostError):

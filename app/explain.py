@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from app.database import Connection
-from app.sql import Statement
+from .database import Connection
+from .sql import Statement
 
 SAMPLES: Final[dict[str, Any]] = {
     "bigint": 1,

@@ -1,23 +1,18 @@
 """The health endpoints: ``/livez`` and ``/readyz``."""
 
-from typing import Final
-
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.database import Database
-from app.errors import (
+from .database import Database
+from .errors import (
     DatabaseError,
     PoolerError,
     PoolExhaustedError,
     StandbyError,
     StatementError,
 )
-from app.migrations.files import versions
-from app.responses import RETRY_AFTER
-from app.statements import doctor, migrations
-
-_VERSIONS: Final = frozenset(versions())
+from .responses import RETRY_AFTER
+from .statements import doctor, migrations
 
 
 async def livez(_: Request) -> Response:
@@ -31,13 +26,13 @@ async def readyz(request: Request) -> Response:
     On a Citus cluster every worker has to answer, too. Otherwise 503 and the reason.
     """
     state = request.app.state
-    reason = await _unready_reason(state.database, citus=state.citus)
+    reason = await _unready_reason(state.database, state.migrations, citus=state.citus)
     if reason is None:
         return PlainTextResponse("ok")
     return PlainTextResponse(reason, 503, RETRY_AFTER)
 
 
-async def _unready_reason(database: Database, *, citus: bool) -> str | None:
+async def _unready_reason(database: Database, known: frozenset[str], *, citus: bool) -> str | None:
     try:
         if (await database.fetch(doctor.read_only))[0]["read_only"]:
             return "the database is a standby"
@@ -54,14 +49,14 @@ async def _unready_reason(database: Database, *, citus: bool) -> str | None:
         return "the database is a standby"
     except DatabaseError:
         return "the database cannot be reached"
-    pending = sorted(_VERSIONS - {row["version"] for row in rows})
+    pending = sorted(known - {row["version"] for row in rows})
     if pending:
         return f"migrations are pending: {', '.join(pending)}"
     return await _cluster_reason(database) if citus else None
 
 
 async def _cluster_reason(database: Database) -> str | None:
-    from app.citus import unready_reason
+    from .citus import unready_reason
 
     try:
         return await unready_reason(database)

@@ -3,7 +3,7 @@
 uvicorn's httptools protocol takes the body of a request whose Upgrade it ignores for the next
 request (Kludex/uvicorn#2722), adds the trailers of a body to its headers, and limits a head
 neither in size nor in time. ``gatepost serve`` runs on GuardedProtocol, and so does ``uvicorn
---http app.http_guard:GuardedProtocol``. What it assumes of uvicorn, a test holds
+--http gatepost.http_guard:GuardedProtocol``. What it assumes of uvicorn, a test holds
 (tests/security/test_http_guard.py).
 """
 
@@ -16,9 +16,9 @@ import httptools
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.joined_writes import JoinedWrites
-from app.logs import RATE_LIMIT
-from app.responses import error_response
+from .joined_writes import JoinedWrites
+from .logs import RATE_LIMIT
+from .responses import error_response
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a head; also what a body may have more of framing than data
 MAX_FIELDS: Final = 100

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import msgspec
 
-from app.redaction import one_line
-from app.telemetry import Telemetry
+from .redaction import one_line
+from .telemetry import Telemetry
 
 REQUEST_FIELDS: Final = ("request", "method", "path", "status", "ms", "key")
 """Attributes of the records of ``gatepost.access``; docs/OPERATIONS.md says what they mean."""

@@ -1,14 +1,15 @@
 """The service as a Starlette application.
 
-``gatepost serve`` runs it; ``uvicorn app.main:app`` and ``uvicorn --factory app.main:create_app``
-give the same answers.
+``gatepost serve`` runs it; ``uvicorn gatepost.main:app`` and ``uvicorn --factory
+gatepost.main:create_app`` give the same answers (in a checkout ``app`` and not ``gatepost``).
 """
 
 import logging
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -17,26 +18,30 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from app.auth.api import GetSessionMiddleware, auth_routes, auth_services
-from app.auth.context import PREFIX
-from app.client_address import ClientAddresses
-from app.database import Database
-from app.database.pool_metrics import export_pool
-from app.errors import RequestTooLargeError, SettingsError
-from app.health import livez, readyz
-from app.logs import RATE_LIMIT, logging_in_batches
-from app.middleware import RequestMiddleware
-from app.pages import root
-from app.purge import purge_in_background
-from app.redaction import redact_server_logs
-from app.responses import API_HEADERS, NO_STORE, error_response, security_headers
-from app.rest.api import RestAPI
-from app.settings import Settings
-from app.telemetry import Telemetry
+from .auth.api import GetSessionMiddleware, auth_routes, auth_services
+from .auth.context import PREFIX
+from .client_address import ClientAddresses
+from .database import Database
+from .database.pool_metrics import export_pool
+from .errors import RequestTooLargeError, SettingsError
+from .health import livez, readyz
+from .logs import RATE_LIMIT, logging_in_batches
+from .middleware import RequestMiddleware
+from .migrations.files import MIGRATIONS, versions
+from .pages import root
+from .process import exit_with
+from .purge import purge_in_background
+from .redaction import redact_server_logs
+from .responses import API_HEADERS, NO_STORE, error_response, security_headers
+from .rest.api import RestAPI
+from .settings import Settings
+from .start import notices, settings_to_serve
+from .telemetry import Telemetry
 
+_start_log = logging.getLogger("gatepost")
 _log = logging.getLogger("gatepost.requests")
 _log.addFilter(RATE_LIMIT)
 
@@ -46,16 +51,38 @@ def create_app(settings: Settings | None = None) -> Starlette:
     settings = settings or _settings_from_environment()
     tracing = None
     if settings.tracing:
-        from app.tracing import Tracing  # its packages are an extra
+        from .tracing import Tracing  # its packages are an extra
 
         tracing = Tracing()
     database = tracing.database(settings) if tracing else Database(settings)
     telemetry = Telemetry()
     client_addresses = ClientAddresses(settings.trusted_proxies)
-    rest = RestAPI(database, settings, client_addresses=client_addresses)
-    auth = auth_services(database, settings, client_addresses)
+    rest = RestAPI(database, settings, settings.schema.relations, client_addresses)
+    auth = auth_services(database, settings, client_addresses, rest.keys.knows)
+    docs = None
+    if settings.docs:
+        from . import __version__
+        from .openapi import Docs  # what is off is not imported
+
+        docs = Docs(rest, __version__)
+    delivering = nullcontext
+    if settings.webhooks.deliver:
+        from .webhooks import deliverer  # its packages are an extra
+
+        deliverer.check(settings)
+        delivering = partial(deliverer.delivering, database, settings)
+    admin_page: list[BaseRoute] = []
+    counting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    if auth and auth.settings.admin.page:
+        from . import __version__
+        from .admin_page import admin_routes  # its package is an extra
+        from .daily_counts import counting_in_background
+
+        admin_page = admin_routes(auth, settings, __version__)
+        counting = partial(counting_in_background, database, citus=settings.citus)
     if auth and tracing:
-        loader = tracing.session_loader(database, sharded=settings.citus)
+        statements = auth.session_statements
+        loader = tracing.session_loader(database, statements, sharded=settings.citus)
         auth = replace(auth, session_loader=loader)
     https = settings.auth is not None and settings.auth.base_url.startswith("https:")
     headers = security_headers(https=https)
@@ -64,13 +91,24 @@ def create_app(settings: Settings | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with logging_in_batches(telemetry), tracing.exporting() if tracing else nullcontext():
+            for notice in notices(settings):
+                _start_log.warning("%s", notice)
             await database.open()
             export_pool(database)
             try:
                 await database.check()
                 async with (
-                    purge_in_background(database, settings.purge_every, citus=settings.citus),
+                    purge_in_background(
+                        database,
+                        settings.purge_every,
+                        retention=settings.events_retention,
+                        citus=settings.citus,
+                    ),
+                    counting(),
                     rest.running(),
+                    auth.social.running() if auth and auth.social else nullcontext(),
+                    delivering(),
+                    auth.sightings.running() if auth and auth.sightings else nullcontext(),
                 ):
                     yield
             finally:
@@ -82,11 +120,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     app = Starlette(
         routes=[
-            *(auth_routes() if auth else ()),
+            *(auth_routes(auth, docs.auth_routes() if docs else ()) if auth else ()),
             *rest.routes(),
-            Route("/", root),
-            Route("/livez", livez),
-            Route("/readyz", readyz),
+            *(docs.routes() if docs else ()),
+            *admin_page,
+            # for operators, so in no description of the APIs
+            Route("/", root, include_in_schema=False),
+            Route("/livez", livez, include_in_schema=False),
+            Route("/readyz", readyz, include_in_schema=False),
         ],
         middleware=[
             *([tracing.middleware()] if tracing else ()),
@@ -111,7 +152,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.database = database
     app.state.citus = settings.citus
-    app.state.telemetry = telemetry
+    app.state.migrations = frozenset(
+        version for folder in (MIGRATIONS, *settings.migrations) for version in versions(folder)
+    )
     app.state.auth = auth
     app.state.headers = headers | NO_STORE
     return app
@@ -153,9 +196,9 @@ def add_cors_headers(scope: Scope, response: Response) -> None:
 
 def _settings_from_environment() -> Settings:
     try:
-        return Settings.from_environment(os.environ)
+        return settings_to_serve(os.environ)
     except SettingsError as error:
-        raise SystemExit(f"gatepost: {error}") from None
+        exit_with(error)
 
 
 def __getattr__(name: str) -> Starlette:

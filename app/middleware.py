@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.body_limit import limited
-from app.deadline import Deadline
-from app.responses import NO_STORE, RETRY_AFTER, error_response
-from app.telemetry import FinishedRequest, Telemetry
+from .body_limit import limited
+from .deadline import Deadline
+from .responses import NO_STORE, RETRY_AFTER, error_response
+from .telemetry import FinishedRequest, Telemetry
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _APIS: Final = ("/api/auth/", "/rest/")

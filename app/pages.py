@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from app.responses import API_HEADERS
+from .responses import API_HEADERS
 
 _USED: Final = "This link is not valid any more: it was used already, or a newer one replaced it."
 _REASONS: Final = {

@@ -4,7 +4,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from app.errors import GatepostError
+from .errors import GatepostError
 
 
 def exit_on_signals(base: int | None = None) -> None:
@@ -23,7 +23,12 @@ def exit_on_signals(base: int | None = None) -> None:
         signal.signal(number, end)
 
 
+def with_advice(error: GatepostError) -> str:
+    """What is wrong, and what to do about it."""
+    return f"{error}; {error.advice}" if error.advice else str(error)
+
+
 def exit_with(error: GatepostError) -> NoReturn:
     """Print the error on standard error and end the process with its exit code."""
-    print(f"gatepost: {error}", file=sys.stderr)
+    print(f"gatepost: {with_advice(error)}", file=sys.stderr)
     raise SystemExit(error.exit_code)

@@ -1,5 +1,7 @@
 """Deletes what has expired, in the background of the service or by ``gatepost purge``.
 
+Before that it shortens what was prolonged beyond the limits of its user (session_policies).
+
 A pass goes through the tables page by page; each chunk is one statement and commits by itself. The
 row in ``purges`` records how far the pass is and who holds the lease: one process purges at a time,
 also behind a pooler, and another one continues where a process that died stopped.
@@ -14,21 +16,22 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
-from app.database import Database
-from app.errors import (
-    DatabaseError,
-    DatabaseUnavailableError,
-    PurgeBlockedError,
-    PurgeRunningError,
-    StatementError,
+from .database import Database, described
+from .errors import DatabaseError, PurgeBlockedError, PurgeRunningError, StatementError
+from .settings import Settings
+from .sql import Record, Statement
+from .statements import (
+    events,
+    purges,
+    rate_limits,
+    session_policies,
+    sessions,
+    verifications,
 )
-from app.redaction import redacted_url, without_password
-from app.settings import Settings
-from app.sql import Record, Statement
-from app.statements import purges, rate_limits, sessions, verifications
 
 CHUNK_PAGES: Final = 64
 """Pages for each statement: half a megabyte, some two thousand rows. With twice as many, concurrent
@@ -49,6 +52,15 @@ STATEMENTS: Final[Mapping[str, Statement[Any]]] = MappingProxyType(
 )
 """The statement that purges a chunk of each table, in the order of a pass."""
 
+EVENTS: Final = "events"
+"""The last table of a pass, by a statement of its own: what is too old is at its beginning."""
+
+EVENTS_CHUNK: Final = 2000
+"""Events for each statement."""
+
+LIMITED_CHUNK: Final = 1000
+"""Users with limits of their own for each statement."""
+
 _ANY_ROW: Final = {
     "sessions": sessions.any_row,
     "verifications": verifications.any_row,
@@ -63,7 +75,7 @@ _RELEASE_TIMEOUT: Final = 5.0  # seconds
 
 _log = logging.getLogger("gatepost.purge")
 _purged = Counter("gatepost_purged", "Expired rows deleted", ["table"])
-for _table in STATEMENTS:
+for _table in (*STATEMENTS, EVENTS):
     _purged.labels(_table)  # exported as 0 from the start
 _last_success = Gauge(
     "gatepost_purge_last_success_timestamp_seconds",
@@ -75,21 +87,29 @@ _lag = Gauge(
 )
 
 
-async def purge_now(settings: Settings) -> Mapping[str, int]:
+Report = Callable[[str], None]
+
+
+async def purge_now(settings: Settings, report: Report = lambda _: None) -> Mapping[str, int]:
     """Run a complete pass without pauses, whether due or not. Returns the rows deleted by table.
 
+    ``report`` receives how far it is, after each chunk.
     Raises PurgeRunningError, PurgeBlockedError, and DatabaseUnavailableError for any failure of the
     database.
     """
     url, database = settings.database_url, Database(settings)
     await database.open()
     try:
-        deleted = await purge(database, settings.purge_every, forced=True, citus=settings.citus)
+        deleted = await purge(
+            database,
+            settings.purge_every,
+            forced=True,
+            retention=settings.events_retention,
+            citus=settings.citus,
+            report=report,
+        )
     except DatabaseError as error:
-        reason = " ".join(without_password(str(error), url).split())
-        if isinstance(error, StatementError) and error.is_undefined_table:
-            reason += ": run 'gatepost migrate'"
-        raise DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}") from None
+        raise described(error, url) from None
     finally:
         await database.close()
     if deleted is None:
@@ -99,13 +119,14 @@ async def purge_now(settings: Settings) -> Mapping[str, int]:
 
 @asynccontextmanager
 async def purge_in_background(
-    database: Database, interval: int, *, citus: bool = False
+    database: Database, interval: int, *, retention: int | None = None, citus: bool = False
 ) -> AsyncIterator[None]:
     """Run a pass every ``interval`` seconds for as long as the block lasts; 0: never."""
     if not interval:
         yield
         return
-    task = asyncio.create_task(_purge_periodically(database, interval, citus=citus))
+    purging = _purge_periodically(database, interval, retention=retention, citus=citus)
+    task = asyncio.create_task(purging)
     try:
         yield
     finally:
@@ -113,7 +134,9 @@ async def purge_in_background(
         await asyncio.wait([task])
 
 
-async def _purge_periodically(database: Database, interval: int, *, citus: bool) -> None:
+async def _purge_periodically(
+    database: Database, interval: int, *, retention: int | None, citus: bool
+) -> None:
     """Check regularly whether a pass is due. After a failure the next check tries again."""
     # random, so that several processes do not poll at the same moment
     delay = random.uniform(0, min(_MAX_FIRST_DELAY, interval))  # noqa: S311
@@ -122,7 +145,9 @@ async def _purge_periodically(database: Database, interval: int, *, citus: bool)
     while True:
         await asyncio.sleep(delay)
         try:
-            await purge(database, interval, pause_factor=_PAUSE_FACTOR, citus=citus)
+            await purge(
+                database, interval, pause_factor=_PAUSE_FACTOR, retention=retention, citus=citus
+            )
             age = (await database.fetch(purges.age, NAME))[0]["age"]
             if age is not None:
                 finished = time.monotonic() - age.total_seconds()
@@ -144,13 +169,16 @@ async def purge(
     *,
     forced: bool = False,
     pause_factor: float = 0,
+    retention: int | None = None,
     citus: bool = False,
+    report: Report = lambda _: None,
 ) -> dict[str, int] | None:
     """Run a pass, or what an interrupted one has left. Returns the rows deleted by table.
 
     None: another purge is running, or the last pass ended less than ``interval`` seconds ago. A
     ``forced`` pass runs whether due or not, and from the first page. After each chunk the pass
-    pauses for ``pause_factor`` times as long as the chunk took.
+    pauses for ``pause_factor`` times as long as the chunk took. Events older than ``retention``
+    seconds go, too; None: events stay.
 
     Raises DatabaseError, PurgeBlockedError when a table's rows are out of reach, and
     PurgeRunningError when this process was suspended for so long that another one took over.
@@ -161,15 +189,21 @@ async def purge(
         return None
     tables, claimed = list(STATEMENTS), rows[0]
     first, page = claimed["relation"], claimed["next_page"]
-    if forced or first not in STATEMENTS:
+    if forced or first not in STATEMENTS:  # events begin anew as soon as the others are done
         first, page = tables[0], 0
     lease = _Lease(database, claimed["leased_until"])
     deleted = {}
     chunks = _chunks_of_shards if citus else _chunks
     try:
+        if not citus and (first, page) == (tables[0], 0):
+            await _enforce_limits(database, lease, tables[0], pause_factor)
         for table in tables[tables.index(first) :]:
-            deleted[table] = await _purge_table(database, lease, table, page, pause_factor, chunks)
+            deleted[table] = await _purge_table(
+                database, lease, table, page, pause_factor, chunks, report
+            )
             page = 0
+        if retention is not None:
+            deleted[EVENTS] = await _purge_events(database, lease, retention, pause_factor, report)
         await lease.finish()
     except BaseException:
         await lease.release()
@@ -196,7 +230,7 @@ async def _chunks(database: Database, table: str) -> Chunk:
 
 
 async def _chunks_of_shards(database: Database, table: str) -> Chunk:
-    from app import citus
+    from . import citus
 
     async def purge_chunk(page: int) -> int:
         return await citus.purge_chunk(database, STATEMENTS[table], table, page)
@@ -211,6 +245,7 @@ async def _purge_table(
     page: int,
     pause_factor: float,
     chunks: Callable[[Database, str], Awaitable[Chunk]],
+    report: Report,
 ) -> int:
     """Purge a table from ``page`` to its present end; rows added later have not expired."""
     deleted = 0
@@ -222,9 +257,59 @@ async def _purge_table(
         _purged.labels(table).inc(count)
         deleted += count
         page += size
+        report(f"{table}: {min(100, 100 * page // pages)} %, {deleted} deleted")
         await lease.renew(table, page)
         await asyncio.sleep(min(pause_factor * elapsed, _MAX_PAUSE))
     return deleted
+
+
+async def _enforce_limits(
+    database: Database, lease: "_Lease", table: str, pause_factor: float
+) -> None:
+    """Shorten the sessions that another server has prolonged beyond their users' limits."""
+    after: UUID | None = UUID(int=0)
+    while after is not None:
+        started = time.monotonic()
+        rows = await database.fetch(session_policies.enforce, after, LIMITED_CHUNK)
+        elapsed = time.monotonic() - started
+        after = rows[0]["last"]
+        await lease.renew(table, 0)
+        await asyncio.sleep(min(pause_factor * elapsed, _MAX_PAUSE))
+
+
+async def _purge_events(
+    database: Database, lease: "_Lease", retention: int, pause_factor: float, report: Report
+) -> int:
+    """Delete the events that are too old, the oldest first.
+
+    Those that no webhook has seen yet are queued before, so that none goes without a word: what
+    nobody sent until then becomes a dead letter. Dead letters are kept for as long as events.
+    """
+    # not at the start of the service, a tenth of which it would take
+    from .statements import webhook_deliveries
+    from .webhook_queue import queue_all
+
+    await queue_all(database)
+    while True:
+        rows = await database.fetch(
+            webhook_deliveries.purge, timedelta(seconds=retention), EVENTS_CHUNK
+        )
+        if rows[0]["deleted"] < EVENTS_CHUNK:
+            break
+        await lease.renew(EVENTS, 0)
+    deleted = 0
+    while True:
+        started = time.monotonic()
+        rows = await database.fetch(events.purge, timedelta(seconds=retention), EVENTS_CHUNK)
+        count = rows[0]["deleted"]
+        elapsed = time.monotonic() - started
+        _purged.labels(EVENTS).inc(count)
+        deleted += count
+        if count < EVENTS_CHUNK:
+            return deleted
+        report(f"{EVENTS}: {deleted} deleted")
+        await lease.renew(EVENTS, 0)
+        await asyncio.sleep(min(pause_factor * elapsed, _MAX_PAUSE))
 
 
 class _Lease:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from prometheus_client import Counter
 
-from app.redaction import one_line
+from .redaction import one_line
 
 _log: Final = logging.getLogger("gatepost.security")
 _encode: Final = msgspec.json.Encoder().encode
@@ -44,6 +44,17 @@ def security_event(name: str, *, outcome: str, **more: Any) -> None:
         given = {field: value for field, value in fields.items() if value is not None}
         extra = {"event": name, "fields": given}
         _log.info("%s %s", name, one_line(_encode(given).decode()), extra=extra)
+
+
+def refused_sign_ins() -> int:
+    """How many this process has refused."""
+    labels = {"event": "sign_in", "outcome": "refused"}
+    samples = (sample for metric in _events.collect() for sample in metric.samples)
+    return int(
+        sum(
+            each.value for each in samples if each.labels == labels and each.name.endswith("_total")
+        )
+    )
 
 
 def agent_of(headers: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
 """The service as a process: its socket, and uvicorn.
 
-``gatepost serve`` replaces itself by ``python -m app.server``: without the command line it takes
-10 MiB less memory (38 and not 48).
+``gatepost serve`` replaces itself by ``python -m gatepost.server``: without the command line it
+takes some 10 MiB less memory.
 """
 
 import errno
@@ -9,19 +9,21 @@ import gc
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
 from prometheus_client import start_http_server
+from starlette.applications import Starlette
 
-from app.errors import GatepostError, ListenError
-from app.http_guard import GuardedProtocol
-from app.logs import log_as_json
-from app.main import create_app
-from app.process import exit_on_signals, exit_with
-from app.settings import Settings
+from .errors import GatepostError, ListenError
+from .http_guard import GuardedProtocol
+from .logs import log_as_json
+from .main import create_app
+from .process import exit_on_signals, exit_with
+from .settings import Settings
+from .start import settings_to_serve
 
 _KEEP_ALIVE: Final = 75  # seconds, more than a proxy's (nginx: 60): no request meets a close
 _UNREAD_TIMEOUT: Final = 30  # seconds in which a client must read something of what waits for it
@@ -32,7 +34,7 @@ def main() -> None:
     """Serve on the database in DATABASE_URL. Exit codes as in app/cli.py."""
     exit_on_signals()
     try:
-        settings = Settings.from_environment(os.environ)
+        settings = settings_to_serve(os.environ)
         with listening_socket(settings) as listener:
             log_as_json()
             run(settings, listener, f"Gatepost on {base_url(settings)}")
@@ -57,15 +59,21 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
                 raise ListenError(f"cannot listen on {address}: {error.strerror}") from error
             other = settings.port % 65535 + 1
             raise ListenError(
-                f"{address} is taken: stop what uses it, or choose another: PORT={other} make serve"
+                f"{address} is taken: stop what uses it, or choose another: "
+                f"--port {other}, or PORT={other} in the environment"
             ) from error
         yield listener
 
 
-def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
+def run(
+    settings: Settings,
+    listener: socket.socket,
+    welcome: str,
+    make_app: Callable[[Settings], Starlette] = create_app,
+) -> None:
     """Serve until a signal comes; print ``welcome`` first: the socket queues connections."""
     config = uvicorn.Config(
-        create_app(settings),
+        make_app(settings),
         loop="uvloop",
         http=GuardedProtocol,
         lifespan="on",
@@ -76,7 +84,7 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )
-    _serve_metrics(settings)
+    serve_metrics(settings)
     _allow_connections()
     gc.collect()
     gc.freeze()  # collections skip what the imports made, which stays anyway
@@ -85,7 +93,7 @@ def run(settings: Settings, listener: socket.socket, welcome: str) -> None:
     uvicorn.Server(config).run([listener])
 
 
-def _serve_metrics(settings: Settings) -> None:
+def serve_metrics(settings: Settings) -> None:
     """Answer Prometheus on a port of its own, in a thread that ends with the process."""
     if (port := settings.metrics_port) is None:
         return

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import prometheus_client
 
-from app.redaction import safe_path
+from .redaction import safe_path
 
 _access = logging.getLogger("gatepost.access")
 _APIS: Final = (("/api/auth/", "auth"), ("/rest/", "rest"))

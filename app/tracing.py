@@ -25,13 +25,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth.context import PREFIX
-from app.auth.session_loader import SessionLoader, ShardLoader
-from app.database import Database, Transaction
-from app.redaction import safe_path
-from app.settings import Settings
-from app.sql import Statement
-from app.statements.sessions import UserSession
+from .auth.context import PREFIX
+from .auth.session_loader import SessionLoader, ShardLoader
+from .database import Database, Transaction
+from .redaction import safe_path
+from .settings import Settings
+from .sql import Statement
+from .statements.sessions import SessionStatements, UserSession
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -59,9 +59,11 @@ class Tracing:
     def database(self, settings: Settings) -> Database:
         return TracedDatabase(settings, self._tracer)
 
-    def session_loader(self, database: Database, *, sharded: bool) -> SessionLoader:
+    def session_loader(
+        self, database: Database, statements: SessionStatements, *, sharded: bool
+    ) -> SessionLoader:
         loader = TracedShardLoader if sharded else TracedSessionLoader
-        return loader(database, self._tracer)
+        return loader(database, statements, self._tracer)
 
     @asynccontextmanager
     async def exporting(self) -> AsyncIterator[None]:
@@ -190,8 +192,8 @@ class TracedTransaction(Transaction):
 class TracedSessionLoader(SessionLoader):
     """A span for each lookup, in its own request, however many share the query."""
 
-    def __init__(self, database: Database, tracer: Tracer) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, statements: SessionStatements, tracer: Tracer) -> None:
+        super().__init__(database, statements)
         self._tracer = tracer
 
     def load(self, token: str) -> "Future[UserSession | None]":

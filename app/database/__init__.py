@@ -3,7 +3,17 @@
 ``Database`` runs statements on a pool, ``connect`` gives the command line a connection of its own.
 """
 
-from app.database.connection import Connection, connect, primary
-from app.database.database import Database, PoolLoad, Transaction
+from .actor import Actor
+from .connection import Connection, connect, described, primary
+from .database import Database, PoolLoad, Transaction
 
-__all__ = ["Connection", "Database", "PoolLoad", "Transaction", "connect", "primary"]
+__all__ = [
+    "Actor",
+    "Connection",
+    "Database",
+    "PoolLoad",
+    "Transaction",
+    "connect",
+    "described",
+    "primary",
+]

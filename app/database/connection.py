@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-from app.database import pooler
-from app.database.connector import SERVER_SETTINGS, Connector, with_options
-from app.database.driver_errors import DRIVER_ERRORS, connect_error, statement_error
-from app.settings import Pooler
-from app.sql import Statement
-from app.statements import server
+from ..errors import (
+    DatabaseError,
+    DatabaseMissingError,
+    DatabaseUnavailableError,
+    StatementError,
+)
+from ..redaction import redacted_url, without_password
+from ..settings import Pooler
+from ..sql import Statement
+from ..statements import server
+from . import pooler
+from .connector import SERVER_SETTINGS, Connector, with_options
+from .driver_errors import DRIVER_ERRORS, connect_error, statement_error
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -83,6 +90,16 @@ async def connect(
             await connection.close()
 
 
+def described(error: DatabaseError, url: str) -> DatabaseUnavailableError:
+    """The error of a command on the database at ``url``, on one line and without its password."""
+    reason = " ".join(without_password(str(error), url).split())
+    if isinstance(error, DatabaseMissingError) or (
+        isinstance(error, StatementError) and error.is_undefined_table
+    ):
+        reason += ": run 'gatepost migrate'"
+    return DatabaseUnavailableError(f"the database at {redacted_url(url)}: {reason}", error.advice)
+
+
 async def primary(url: str, *, timeout: float = 10.0) -> str:
     """The address of the host that takes writes, for dbmate, which knows one host and no roles.
 
@@ -106,14 +123,27 @@ async def fetch_rows(
     statement: Statement[Row],
     arguments: tuple[Any, ...],
     timeout: float | None = None,
+    actor: str | None = None,
 ) -> list[Row]:
-    records = await connection.fetch(statement.text, *arguments, timeout=timeout)
+    """``actor``: Actor.text."""
     row = statement.row
-    return records if row is None else [row(*record) for record in records]
+    if actor is None or statement.recorded is None:
+        records = await connection.fetch(statement.text, *arguments, timeout=timeout)
+        return records if row is None else [row(*record) for record in records]
+    records = await connection.fetch(statement.recorded, *arguments, actor, timeout=timeout)
+    return records if row is None else [row(*tuple(record)[:-1]) for record in records]
 
 
 async def fetch_row(
-    connection: Any, statement: Statement[Row], arguments: tuple[Any, ...]
+    connection: Any,
+    statement: Statement[Row],
+    arguments: tuple[Any, ...],
+    actor: str | None = None,
 ) -> Row | None:
-    record = await connection.fetchrow(statement.text, *arguments)
-    return record if statement.row is None or record is None else statement.row(*record)
+    """``actor``: Actor.text."""
+    row = statement.row
+    if actor is None or statement.recorded is None:
+        record = await connection.fetchrow(statement.text, *arguments)
+        return record if row is None or record is None else row(*record)
+    record = await connection.fetchrow(statement.recorded, *arguments, actor)
+    return record if row is None or record is None else row(*tuple(record)[:-1])

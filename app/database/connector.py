@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import asyncpg
 
-from app.statements import server
+from ..statements import server
 
 _CLOSE_TIMEOUT: Final = 2.0
 """Seconds for the server to confirm the end of a connection, which is then terminated."""
@@ -41,6 +41,24 @@ _NEXT_HOST: Final = (
 
 class DriverConnection(asyncpg.Connection):
     """A connection whose end never waits for a server that does not answer."""
+
+    _needs_sync = False
+
+    def note_unfinished(self) -> None:
+        """Remember that a statement may have been prepared and not run."""
+        self._needs_sync = True
+
+    async def end_unfinished(self) -> None:
+        """End what such a statement left open; without one this costs no round trip.
+
+        The driver prepares with a Flush and sends the Sync with the values. If it refuses these,
+        or nobody waits any more, there is none: the transaction and its locks would last until the
+        next statement, or until a transaction_timeout ends the connection, with all that is
+        prepared on it.
+        """
+        if self._needs_sync:
+            self._needs_sync = False
+            await self.execute("/* gatepost:pool.sync */ SELECT")
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Close it; the pool gives no limit for those that it replaces."""

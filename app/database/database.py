@@ -5,6 +5,7 @@ time, and never when its outcome is unknown. Times go in and out as aware dateti
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from copy import copy
@@ -15,25 +16,29 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import asyncpg
 from prometheus_client import Histogram
 
-from app.database import pooler
-from app.database.connection import fetch_row, fetch_rows
-from app.database.connector import Connector, DriverConnection
-from app.database.driver_errors import (
-    DRIVER_ERRORS,
-    FAILOVER_SQLSTATES,
-    connect_error,
-    pause_before_retry,
-    statement_error,
-)
-from app.deadline import Deadline
-from app.errors import (
+from ..deadline import Deadline
+from ..errors import (
     DatabaseError,
     DatabaseUnavailableError,
     PoolerError,
     PoolExhaustedError,
 )
-from app.settings import Pooler, Settings
-from app.sql import Statement
+from ..process import with_advice
+from ..redaction import redacted_url, without_password
+from ..settings import Pooler, Settings
+from ..sql import Statement
+from . import pooler
+from .actor import Actor
+from .connection import fetch_row, fetch_rows
+from .connector import Connector, DriverConnection
+from .driver_errors import (
+    DRIVER_ERRORS,
+    FAILOVER_SQLSTATES,
+    connect_error,
+    leaves_unfinished,
+    pause_before_retry,
+    statement_error,
+)
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -46,6 +51,7 @@ _CHECK_TIMEOUT: Final = 1.0
 _CLEANUP_TIMEOUT: Final = 2.0
 """Seconds for a ROLLBACK or a cancellation; a connection that takes longer is terminated."""
 
+_log = logging.getLogger("gatepost")
 _seconds = Histogram(
     "gatepost_statement_seconds",
     "Time from asking for a connection to having the rows",
@@ -88,12 +94,24 @@ class Database:
         self._watch: asyncio.Task[None] | None = None
         self._whole = self
         self._gate: Gate | None = None
+        self._actor: str | None = None
         self._waiting = 0
 
     def behind(self, gate: Gate) -> Self:
         """The same pool, for statements that pass ``gate`` before they get a connection."""
         database = copy(self)
         database._gate = gate
+        return database
+
+    def acting(self, actor: Actor) -> Self:
+        """The same pool, for statements whose events say who wrote.
+
+        Citus takes no function in RETURNING that is not IMMUTABLE; there are no events there.
+        """
+        if self._settings.citus:
+            return self
+        database = copy(self)
+        database._actor = actor.text
         return database
 
     async def open(self) -> None:
@@ -104,9 +122,18 @@ class Database:
 
     async def check(self) -> None:
         """Connect once: what is wrong with the way to the database is in the log from the start."""
-        with suppress(DatabaseError, TimeoutError):
+        url = self._settings.database_url
+        try:
             async with asyncio.timeout(_CHECK_TIMEOUT):
-                await self._run("pool.connect", _no_reset)
+                await self._run("pool.connect", _nothing)
+        except PoolerError:
+            pass  # it is in the log
+        except TimeoutError:
+            _log.warning("%s has not answered within %g s", redacted_url(url), _CHECK_TIMEOUT)
+        except DatabaseError as error:
+            reason = without_password(with_advice(error), url)
+            after = "until then what needs the database is answered with 503"
+            _log.error("%s: %s; %s", redacted_url(url), reason, after)
 
     async def _check_connection(self, connection: Any) -> None:
         try:
@@ -145,9 +172,10 @@ class Database:
             max_size=settings.pool_size,
             max_inactive_connection_lifetime=_IDLE_LIFETIME,
             init=self._check_connection,
-            reset=_no_reset,
+            reset=_reset,
             timeout=settings.acquire_timeout,
             statement_cache_size=0 if settings.pooler == "transaction" else _CACHED_STATEMENTS,
+            max_cached_statement_lifetime=0,  # or each would be prepared anew every five minutes
         )
 
     async def _replace_pool(self) -> None:
@@ -158,7 +186,8 @@ class Database:
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement. Raises DatabaseError."""
         return await self._run(
-            statement.name, lambda connection: fetch_rows(connection, statement, arguments)
+            statement.name,
+            lambda connection: fetch_rows(connection, statement, arguments, actor=self._actor),
         )
 
     async def fetchrow(
@@ -170,7 +199,7 @@ class Database:
         """
         return await self._run(
             statement.name,
-            lambda connection: fetch_row(connection, statement, arguments),
+            lambda connection: fetch_row(connection, statement, arguments, self._actor),
             timeout,
         )
 
@@ -194,7 +223,7 @@ class Database:
             transaction = connection.transaction()
             try:
                 await transaction.start()
-                result = await work(Transaction(connection))
+                result = await work(Transaction(connection, self._actor))
                 if not rollback:
                     await transaction.commit()
                     return result
@@ -250,7 +279,10 @@ class Database:
         try:
             with Deadline(timeout):  # in place of the driver's own, which some of its steps lack
                 result = await work(connection)
-        except BaseException:
+        except BaseException as error:
+            if leaves_unfinished(error):
+                with suppress(AttributeError):  # the connection is gone
+                    connection.note_unfinished()
             try:
                 await self._release(pool, connection)
             finally:
@@ -311,16 +343,17 @@ class Database:
 class Transaction:
     """The connection of an open transaction."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, actor: str | None = None) -> None:
         self._connection = connection
+        self._actor = actor
 
     async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
         """The rows of a statement."""
-        return await fetch_rows(self._connection, statement, arguments)
+        return await fetch_rows(self._connection, statement, arguments, actor=self._actor)
 
     async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
         """The first row of a statement."""
-        return await fetch_row(self._connection, statement, arguments)
+        return await fetch_row(self._connection, statement, arguments, self._actor)
 
 
 class _Unnamed:
@@ -348,5 +381,10 @@ def _without_names(
     return work if declared != "prepared" else lambda connection: work(_Unnamed(connection))
 
 
-async def _no_reset(_: Any) -> None:
-    """Nothing leaves state on a connection, so giving one back takes no round trip."""
+async def _reset(connection: Any) -> None:
+    """Nothing else leaves state on a connection, so giving one back takes no round trip."""
+    await connection.end_unfinished()
+
+
+async def _nothing(_: Any) -> None:
+    """For the check of the start, which only connects."""

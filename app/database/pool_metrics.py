@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from app.database import Database
+from . import Database
 
 _connections: Final = Gauge(
     "gatepost_pool_connections", "Connections to the database that are open", ["state"]

@@ -9,9 +9,9 @@ import logging
 import time
 from typing import Any, Final
 
-from app.errors import PoolerError
-from app.settings import Pooler
-from app.statements import server
+from ..errors import PoolerError
+from ..settings import Pooler
+from ..statements import server
 
 SQLSTATES: Final = frozenset(("26000", "42P05"))
 """A prepared statement does not exist, or exists already."""

@@ -21,8 +21,8 @@ from types import MappingProxyType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
-from app.devserver.system_user import SystemUser, binaries_for, home_for
-from app.errors import EmbeddedPostgresError
+from ..errors import EmbeddedPostgresError
+from .system_user import SystemUser, binaries_for, home_for
 
 START_TIMEOUT: Final = 60.0
 """Seconds for the server to start or to stop, and for another process that starts or stops it."""

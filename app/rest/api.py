@@ -12,34 +12,36 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from app.client_address import ClientAddresses
-from app.database import Database
-from app.errors import DatabaseError, RestError
-from app.redaction import safe_path
-from app.rest import media, openapi, parser
-from app.rest.errors import METHODS, error_to_response, unknown_method, unknown_path
-from app.rest.keys import ServiceKeys, require
-from app.rest.places import Place, for_api, for_key
-from app.rest.plan import PREFIX, Limits, Plan
-from app.rest.plan_cache import PlanCache, decode_values, is_cacheable, split_values
-from app.rest.query_tree import Value
-from app.rest.read import ReadPlan
-from app.rest.request import ApiRequest, RequestHeaders
-from app.rest.write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
-from app.schema import RELATIONS, Relation, sharded
-from app.security_events import agent_of, security_event
-from app.settings import ServiceKey, Settings
+from ..client_address import ClientAddresses
+from ..database import Actor, Database
+from ..errors import DatabaseError, RestError
+from ..redaction import safe_path
+from ..schema import RELATIONS, Relation, sharded
+from ..security_events import agent_of, security_event
+from ..settings import ServiceKey, Settings
+from . import media, parser
+from .errors import METHODS, READING_METHODS, error_to_response, unknown_method, unknown_path
+from .keys import ServiceKeys, require
+from .places import Place, for_api, for_key
+from .plan import PREFIX, Limits, Plan
+from .plan_cache import PlanCache, decode_values, is_cacheable, split_values
+from .query_tree import Value
+from .read import ReadPlan
+from .request import ApiRequest, RequestHeaders
+from .write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
 
 if TYPE_CHECKING:
-    from app.rest.replica import Replica
+    from .replica import Replica
+    from .table_schemas import Tables
 
-_PLANS: Final[dict[str, type[Plan]]] = {
+PLANS: Final[dict[str, type[Plan]]] = {
     "GET": ReadPlan,
     "HEAD": ReadPlan,
     "POST": InsertPlan,
@@ -71,7 +73,7 @@ class RestAPI:
         self._key_places: dict[str, Semaphore] = {}
         self._replica = _replica(settings)
         columns = [column for each in relations.values() for column in each.columns.values()]
-        self._keys = ServiceKeys(settings)
+        self.keys = ServiceKeys(settings)
         self._client_addresses = client_addresses or ClientAddresses(settings.trusted_proxies)
         self._secrets = frozenset(column.name for column in columns if column.secret)
 
@@ -103,14 +105,19 @@ class RestAPI:
                 loop.remove_signal_handler(signal.SIGHUP)
 
     def reload_keys(self) -> None:
-        if self._keys.reload():
+        if self.keys.reload():
             self.plans.clear()  # each was made for what its key was allowed
             self._key_places.clear()
 
     def routes(self) -> list[BaseRoute]:
         """The root, and one for each table."""
         tables = [
-            RestRoute(f"/{name}", Endpoint(self, partial(self.table, relation)), METHODS, name)
+            RestRoute(
+                f"/{name}",
+                Endpoint(self, partial(self.table, relation), _methods(relation)),
+                _methods(relation),
+                name,
+            )
             for name, relation in self._relations.items()
         ]
         root = Endpoint(self, self.root, ("GET", "HEAD"))
@@ -124,7 +131,7 @@ class RestAPI:
     def authenticate(self, request: Request) -> None:
         """Put the key into the request's state. Raises RestError 401."""
         try:
-            key = self._keys.authenticate(request.scope["headers"])
+            key = self.keys.authenticate(request.scope["headers"])
         except RestError as error:
             security_event(
                 "service_key_refused",
@@ -152,11 +159,15 @@ class RestAPI:
     async def table(self, relation: Relation, request: Request) -> Response:
         """Answer a request to a table."""
         if request.method == "OPTIONS":
-            return Response(headers={"allow": ",".join(METHODS)})
+            return Response(headers={"allow": ",".join(_methods(relation))})
         plan, values = self._plan(relation, request)
         body = await request.body() if plan.reads_body else b""
         state = request.scope["state"]
         database, request_id = self._database_for(request), state.get("request_id")
+        if not isinstance(plan, ReadPlan):
+            ip = self._client_addresses.of(request.scope)
+            key: ServiceKey = state["service_key"]
+            database = database.acting(Actor(key=key.name, ip=ip, request=request_id))
         if self._replica is None:
             return await plan.execute(database, values, body, request_id)
         return await self._replica.execute(plan, request, database, values, body, request_id)
@@ -165,7 +176,7 @@ class RestAPI:
         """The database by the part of the pool that the request's key has."""
         key: ServiceKey = request.scope["state"]["service_key"]
         own = None
-        if len(self._keys) > 1:
+        if len(self.keys) > 1:
             own = self._key_places.get(key.sha256)
             if own is None:
                 own = self._key_places[key.sha256] = Semaphore(for_key(self._settings.pool_size))
@@ -187,25 +198,46 @@ class RestAPI:
         shape = (*shape, parts if is_cacheable(query_string, query) else query.tree)
         plan = self.plans.get(shape)
         if plan is None:
-            plan = _PLANS[request.method](api_request, self._relations, self._limits)
+            plan = PLANS[request.method](api_request, self._relations, self._limits)
             self.plans.put(shape, plan)
         return plan, query.values + headers.range_values
 
     async def root(self, request: Request) -> Response:
-        """The OpenAPI description."""
+        """The description of the tables."""
+        from . import openapi, swagger  # few ask for it
+
         if request.method not in ("GET", "HEAD"):
             raise unknown_method(request.method)
         accept = ", ".join(request.headers.getlist("accept"))
         response_format = media.negotiate(accept, root=True)
-        require(request.state.service_key, "read", "pg_catalog")
-        body = await openapi.describe(self._database_for(request), self._relations)
+        tables = await self.describe(request)
+        if response_format.type == media.OPENAPI_3:
+            scope = request.scope
+            mounted_at = scope.get("app_root_path", scope.get("root_path", ""))
+            document = openapi.document(tables, mounted_at + PREFIX)
+        else:
+            document = swagger.describe(tables)
+        body = msgspec.json.encode(document)
         return Response(body, headers={"content-type": response_format.content_type})
+
+    async def describe(self, request: Request) -> "Tables":
+        """The tables as the key of a request may use them. Raises RestError 403 without `read`."""
+        from .table_schemas import Comments, Tables
+
+        key: ServiceKey = request.state.service_key
+        require(key, "read", "pg_catalog")
+        comments = await Comments.read(self._database_for(request), self._relations)
+        return Tables(self._relations, comments, key, PLANS)
+
+
+def _methods(relation: Relation) -> Sequence[str]:
+    return READING_METHODS if relation.read_only else METHODS
 
 
 def _replica(settings: Settings) -> "Replica | None":
     if settings.replica_url is None:
         return None
-    from app.rest.replica import Replica  # what is off is not imported
+    from .replica import Replica  # what is off is not imported
 
     return Replica(settings.replica_url, settings)
 
@@ -235,6 +267,8 @@ class Endpoint:
             response = await self.handler(request)
         except (RestError, DatabaseError) as error:
             response = self.api.error_response(request, error)
+            if response.status_code == 405 and self.methods is not None:
+                response.headers["allow"] = ",".join(self.methods)
         await response(scope, receive, send)
 
 

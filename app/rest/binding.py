@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
-from app.rest.errors import unsatisfiable_range
-from app.rest.query_tree import Value, ValueIndex
-from app.rest.values import FROM_TEXT
-from app.schema import ColumnType
-from app.sql import Record, Statement, explained
+from ..schema import ColumnType
+from ..sql import Record, Statement, explained
+from .errors import unsatisfiable_range
+from .query_tree import Value, ValueIndex
+from .values import FROM_TEXT
 
 _MAX_BIGINT: Final = 2**63 - 1
 

@@ -6,33 +6,13 @@ join is an EXISTS in WHERE. Columns are looked up in app/schema.py. Nothing in a
 SQL text but aliases, which are quoted.
 """
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from app.errors import RestError
-from app.rest.binding import Binding
-from app.rest.errors import (
-    not_implemented,
-    not_permitted,
-    too_much,
-    unknown_column,
-    unknown_operator,
-)
-from app.rest.query_tree import (
-    ColumnItem,
-    Condition,
-    EmbedItem,
-    Level,
-    Logic,
-    Order,
-    QueryTree,
-    ValueIndex,
-)
-from app.rest.relationships import Relationship, find_relationship
-from app.schema import Column, Relation
-from app.sql import (
+from ..errors import RestError
+from ..schema import Column, Relation
+from ..sql import (
     AliasedQuery,
     Expression,
     Field,
@@ -44,69 +24,34 @@ from app.sql import (
     Term,
     named,
 )
-
-_OPERATORS: Final[dict[str, Callable[[Any, Any], Term]]] = {
-    "eq": operator.eq,
-    "neq": operator.ne,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "like": Term.like,
-    "ilike": Term.ilike,
-    "match": lambda column, value: Expression("{} ~ {}", column, value),
-    "imatch": lambda column, value: Expression("{} ~* {}", column, value),
-    "isdistinct": lambda column, value: Expression("{} IS DISTINCT FROM {}", column, value),
-}
-_QUANTIFIED: Final = {
-    "eq": "=",
-    "gt": ">",
-    "gte": ">=",
-    "lt": "<",
-    "lte": "<=",
-    "like": "LIKE",
-    "ilike": "ILIKE",
-    "match": "~",
-    "imatch": "~*",
-}
-_PATTERNS: Final = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}
-_CASTS: Final = frozenset(
-    (
-        *("text", "varchar", "character varying", "uuid", "bool", "boolean", "json", "jsonb"),
-        *("int", "integer", "int2", "smallint", "int4", "int8", "bigint", "numeric", "decimal"),
-        *("real", "float4", "float8", "double precision", "date", "time", "timetz"),
-        *("timestamp", "timestamptz", "timestamp with time zone", "timestamp without time zone"),
-    )
+from .binding import Binding
+from .comparisons import binding, comparison
+from .errors import (
+    not_implemented,
+    not_permitted,
+    too_much,
+    unknown_column,
 )
+from .query_tree import (
+    ColumnItem,
+    Condition,
+    CountItem,
+    EmbedItem,
+    Level,
+    Logic,
+    Order,
+    QueryTree,
+    ValueIndex,
+)
+from .relationships import Relationship, find_relationship
+from .resource import Resource
+from .selected import counts, term
+
 _MAX_JOINS: Final = 60
 _MAX_NESTED_LISTS: Final = 2
 """Each list in a list multiplies the rows by the limit of a page."""
 # An alias in a request cannot end in a dot, so this name is never that of a selected column.
 _EMBED: Final = "embed."
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A relation under its name in the statement, and what the request says about its level."""
-
-    relation: Relation
-    source: Selectable
-    level: Level
-    items: tuple[ColumnItem | EmbedItem, ...] = ()
-    path: tuple[str, ...] = ()
-    nested_lists: int = 0
-    """Relations on the path of which a row can have many."""
-
-    def embed(self, label: str) -> EmbedItem | None:
-        """The embedded relation of that name."""
-        return next((item for item in self.embeds if item.label == label), None)
-
-    @property
-    def embeds(self) -> list[EmbedItem]:
-        return [item for item in self.items if isinstance(item, EmbedItem)]
-
-    def without_items(self) -> "Resource":
-        return replace(self, items=())
 
 
 class QueryBuilder:
@@ -153,23 +98,51 @@ class QueryBuilder:
         terms: list[Term] = []
         for item in resource.items:
             if isinstance(item, EmbedItem):
-                terms += self._embedded(resource, item)
-            elif item.name == "*":
+                embedded = self._embedded(resource, item)
+                if embedded and resource.is_grouped:
+                    raise not_implemented("A relation beside an aggregate function")
+                terms += embedded
+            elif counts(resource.relation, item):
+                terms.append(self._count(resource, item))
+            elif isinstance(item, ColumnItem):
                 terms += [
-                    named(resource.source.field(column.name), column.name)
-                    for column in resource.relation.columns.values()
-                    if self._secrets or not column.secret
+                    term(field, item.cast, item.alias or field.name)
+                    for field in self._columns(resource, item)
                 ]
-            else:
-                column = self.column(resource.relation, item.name)
-                field, label = resource.source.field(column.name), item.alias or item.name
-                terms.append(_cast(field, item.cast, label) if item.cast else named(field, label))
         return terms
+
+    def _columns(self, resource: Resource, item: ColumnItem) -> list[Field]:
+        if item.name != "*":
+            return [resource.source.field(self.column(resource.relation, item.name).name)]
+        return [
+            resource.source.field(column.name)
+            for column in resource.relation.columns.values()
+            if self._secrets or not column.secret
+        ]
+
+    def _count(self, resource: Resource, item: ColumnItem | CountItem) -> Term:
+        count = Expression("count(*)")
+        if isinstance(item, CountItem) and item.column is not None:
+            column = self.column(resource.relation, item.column)
+            count = Expression("count({})", resource.source.field(column.name))
+        return term(count, item.cast, item.alias or "count")
+
+    def _groups(self, resource: Resource) -> list[Field]:
+        """The columns by which the rows of a grouped level are counted."""
+        fields = [
+            field
+            for item in resource.items
+            if isinstance(item, ColumnItem) and not counts(resource.relation, item)
+            for field in self._columns(resource, item)
+        ]
+        return list({field.name: field for field in fields}.values())
 
     def _embedded(self, resource: Resource, item: EmbedItem) -> list[Term]:
         inner, join, relationship = self._join(resource, item)
         if _is_sharded_list(relationship):
             inner, join = self._gather(resource, inner, relationship)
+        if item.spread and inner.is_grouped:
+            raise not_implemented("An aggregate function in a spread relation")
         terms = self.terms(inner)
         query = self.page(Query.from_(inner.source), inner, self.where(inner, join))
         if not terms:
@@ -221,6 +194,9 @@ class QueryBuilder:
     def where(self, resource: Resource, *joins: Term) -> list[Term]:
         """Conditions, all of which hold for the level's rows."""
         parts = list(joins)
+        if (horizon := resource.relation.served_below) is not None:
+            key = resource.source.field(resource.relation.primary_key[0])
+            parts.append(Expression(f"{{}} < {horizon}", key))
         parts += [self._condition(resource, part) for part in resource.level.conditions]
         parts += [self._exists(resource, item) for item in resource.embeds if item.join == "inner"]
         return parts
@@ -265,34 +241,30 @@ class QueryBuilder:
 
     def _comparison(self, resource: Resource, part: Condition) -> Term:
         column = self.column(resource.relation, part.column)
-        field = resource.source.field(column.name)
-        if part.value is None:
-            return _is(column, field, part.test)
-        if part.operator in _PATTERNS and column.type != "text":
-            raise unknown_operator(_PATTERNS[part.operator], column.type)
-        is_list = part.operator == "in" or part.quantifier is not None
-        if is_list and column.type == "text[]":
-            raise unknown_operator(_QUANTIFIED.get(part.operator, "="), column.type)
-        is_pattern = part.operator in ("like", "ilike")
-        self.bindings[part.value] = Binding(column.type, is_list, is_pattern)
-        value = Parameter(f"v{part.value}", column.type + ("[]" if is_list else ""))
-        if part.operator == "in":
-            return Expression("{} = ANY ({})", field, value)
-        if part.quantifier:
-            sign = _QUANTIFIED[part.operator]
-            return Expression(f"{{}} {sign} {part.quantifier.upper()} ({{}})", field, value)
-        return _OPERATORS[part.operator](field, value)
+        if part.value is not None:
+            self.bindings[part.value] = binding(column, part)
+        return comparison(column, resource.source.field(column.name), part)
 
     # in what order, and how many
 
     def page(self, query: Any, resource: Resource, where: Sequence[Term]) -> Any:
         """The level's rows in their order, between its offset and its limit."""
-        query = filtered(query, where).orderby(*self.whole_order(resource))
-        return self._limited(query, resource.level)
+        query = filtered(query, where)
+        if resource.is_grouped:
+            query = query.groupby(*self._groups(resource))
+        return self._limited(query.orderby(*self.whole_order(resource)), resource.level)
 
     def whole_order(self, resource: Resource) -> list[Term]:
         """The terms of ORDER BY, without ties."""
-        return [*self.order(resource), *_tie_break(resource)]
+        if not resource.is_grouped:
+            return [*self.order(resource), *resource.ties]
+        groups = {field.name: field for field in self._groups(resource)}
+        ordered = [order.column for order in resource.level.order]
+        for order in resource.level.order:
+            if order.relation or order.column not in groups:
+                raise _not_grouped(resource.relation, order)
+        ties = [field for name, field in groups.items() if name not in ordered]
+        return [*self.order(resource), *ties]
 
     def order(self, resource: Resource) -> list[Term]:
         """The terms of ORDER BY that the request gives."""
@@ -378,35 +350,16 @@ def _negated(term: Term) -> Term:
     return Expression("(NOT {})", term)
 
 
-def _tie_break(resource: Resource) -> list[Term]:
-    """The primary key, as far as the order can have ties without it."""
-    relation = resource.relation
-    ordered = {term.column for term in resource.level.order if term.relation is None}
-    for key in relation.keys:
-        nullable = any(relation.columns[name].nullable for name in key)
-        if ordered.issuperset(key) and not nullable:
-            return []
-    return [resource.source.field(name) for name in relation.primary_key if name not in ordered]
-
-
-def _is(column: Column, field: Any, test: str) -> Term:
-    if test == "null":
-        return field.isnull()
-    if test == "not_null":
-        return field.notnull()
-    if column.type != "boolean":
-        raise RestError(
-            400,
-            "42804",
-            f"argument of IS {test.upper()} must be type boolean, not type {column.type}",
-        )
-    return Expression(f"{{}} IS {test.upper()}", field)
-
-
-def _cast(field: Term, type_: str, label: str) -> Term:
-    if type_.lower() not in _CASTS:
-        raise RestError(400, "42704", f'type "{type_:.100}" does not exist')
-    return Expression(f"CAST({{}} AS {type_.lower()})", field, alias=label)
+def _not_grouped(relation: Relation, order: Order) -> RestError:
+    column = f"{order.relation or relation.name}.{order.column}"
+    return RestError(
+        400,
+        "42803",
+        f'column "{column:.200}" must appear in the GROUP BY clause '
+        "or be used in an aggregate function",
+        None,
+        "Rows that are counted can be in the order of the columns that are selected beside it.",
+    )
 
 
 def _not_embedded(name: str) -> RestError:

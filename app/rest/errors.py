@@ -9,18 +9,19 @@ from typing import Final
 
 from starlette.responses import Response
 
-from app.errors import (
+from ..errors import (
     PoolExhaustedError,
     QueryTimeoutError,
     RestError,
     StatementError,
 )
-from app.responses import RETRY_AFTER, error_response
+from ..responses import RETRY_AFTER, error_response
 
 RESPONSE_TOO_LONG: Final = "gatepost.response_too_long"
 """A setting that no server has: SQL has no other way to fail with a text of one's own."""
 
 METHODS: Final = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+READING_METHODS: Final = ("OPTIONS", "GET", "HEAD")
 
 _STATUS_BY_CLASS: Final[dict[str, int]] = {
     "0L": 403,

@@ -8,9 +8,9 @@ import logging
 from hashlib import sha256
 from typing import Final
 
-from app.errors import RestError, SettingsError
-from app.rest.errors import not_permitted
-from app.settings import KeyScope, ServiceKey, Settings, keys_in_file
+from ..errors import RestError, SettingsError
+from ..settings import KeyScope, ServiceKey, Settings, keys_in_file
+from .errors import not_permitted
 
 _log: Final = logging.getLogger("gatepost")
 
@@ -45,6 +45,10 @@ class ServiceKeys:
                 raise SettingsError(f"GATEPOST_SERVICE_KEYS has {', '.join(sorted(twice))} as well")
             keys += more
         return {key.sha256: key for key in keys}
+
+    def knows(self, key: str) -> bool:
+        """Whether it is a key, whatever it may do."""
+        return sha256(key.encode()).hexdigest() in self._keys
 
     def authenticate(self, headers: list[tuple[bytes, bytes]]) -> ServiceKey:
         """Raises RestError: 401 without a key, or with one that is not known."""

@@ -13,17 +13,19 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from app.errors import RestError
-from app.rest.errors import bad_body
-from app.rest.values import FROM_JSON, FROM_TEXT
-from app.schema import ColumnType
+from ..errors import RestError
+from ..schema import ColumnType
+from .errors import bad_body
+from .values import FROM_JSON, FROM_TEXT
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
 OPENAPI: Final = "application/openapi+json"
-_OBJECT: Final = "application/vnd.pgrst.object+json"
-_ARRAY: Final = "application/vnd.pgrst.array+json"
-_FORM: Final = "application/x-www-form-urlencoded"
+OPENAPI_3: Final = f"{OPENAPI};version=3.1"
+OBJECT: Final = "application/vnd.pgrst.object+json"
+ARRAY: Final = "application/vnd.pgrst.array+json"
+FORM: Final = "application/x-www-form-urlencoded"
+_OPENAPI_3: Final = ("3", "3.1", "3.1.0", "3.1.1")
 _QUOTED: Final = re.compile(r'[",\r\n]')
 # Raw: a value is decoded when its column's type is known
 _decode_rows: Final = msgspec.json.Decoder(
@@ -46,7 +48,7 @@ class ResponseFormat:
         if self.type == CSV:
             return f"{CSV}; charset=utf-8"
         if self.singular or self.strip_nulls:
-            name = _OBJECT if self.singular else _ARRAY
+            name = OBJECT if self.singular else ARRAY
             return f"{name}{';nulls=stripped' if self.strip_nulls else ''}; charset=utf-8"
         return f"{self.type}; charset=utf-8"
 
@@ -61,11 +63,19 @@ class BodyFormat:
 
 
 def negotiate(accept: str, *, root: bool = False) -> ResponseFormat:
-    """The format for an Accept header. Raises RestError: 406 PGRST107."""
+    """The format for an Accept header. Raises RestError: 406 PGRST107.
+
+    The root is described in OpenAPI 2.0, as PostgREST's clients expect it, and in 3.1 for whoever
+    asks for that version.
+    """
     if not accept:
         return ResponseFormat(OPENAPI) if root else ResponseFormat()
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     for _, name, parameters in sorted(ranges, key=lambda r: -r[0]):
+        if root and name == OPENAPI and parameters.get("version", "2.0") != "2.0":
+            if parameters["version"] in _OPENAPI_3:
+                return ResponseFormat(OPENAPI_3)
+            continue
         if root and name in (OPENAPI, JSON, "*/*", "application/*"):
             return ResponseFormat(JSON if name == JSON else OPENAPI)
         if root:
@@ -74,8 +84,8 @@ def negotiate(accept: str, *, root: bool = False) -> ResponseFormat:
             return ResponseFormat()
         if name in (CSV, "text/*"):
             return ResponseFormat(CSV)
-        if name in (_OBJECT, _ARRAY):
-            return ResponseFormat(JSON, name == _OBJECT, parameters.get("nulls") == "stripped")
+        if name in (OBJECT, ARRAY):
+            return ResponseFormat(JSON, name == OBJECT, parameters.get("nulls") == "stripped")
     raise RestError(
         406, "PGRST107", f"None of these media types are available: {accept.strip():.200}"
     )
@@ -86,7 +96,7 @@ def _range(part: str) -> tuple[float, str, dict[str, str]]:
     parameters: dict[str, str] = {}
     for piece in rest:
         key, _, value = piece.lower().replace(" ", "").partition("=")
-        parameters[key] = value
+        parameters[key] = value.strip('"')
     try:
         weight = float(parameters.get("q", "1"))
     except ValueError:
@@ -99,9 +109,9 @@ def body_format(content_type: str, *, uniform: bool) -> BodyFormat:
     name = (content_type or JSON).partition(";")[0].strip().lower()
     if name == CSV:
         return BodyFormat(_csv, FROM_TEXT)
-    if name == _FORM:
+    if name == FORM:
         return BodyFormat(_form, FROM_TEXT)
-    if name not in (JSON, _OBJECT, _ARRAY):
+    if name not in (JSON, OBJECT, ARRAY):
         raise RestError(415, "PGRST102", f"Content-Type not acceptable: {name:.100}")
     return BodyFormat(_uniform_json if uniform else _json, FROM_JSON)
 

@@ -4,25 +4,26 @@ Source: PostgREST 14, "Tables and Views", "Resource Embedding", "URL Grammar".
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import unquote_to_bytes
 
-from app.errors import RestError
-from app.rest.errors import bad_syntax, not_implemented, too_much
-from app.rest.query_tree import (
+from ..errors import RestError
+from .errors import bad_syntax, not_implemented, too_much
+from .levels import OpenLevel, labelled
+from .query_tree import (
     ColumnItem,
     Condition,
+    CountItem,
     EmbedItem,
-    Level,
     Logic,
     Order,
     ParsedQuery,
     QueryTree,
+    SelectItem,
     Value,
     ValueIndex,
 )
-from app.rest.scanner import Scanner
+from .scanner import Scanner
 
 MAX_QUERY: Final = 32 * 1024
 MAX_DEPTH: Final = 10
@@ -43,26 +44,13 @@ _ONCE: Final = frozenset(("select", "columns", "on_conflict"))
 
 _WORD: Final = re.compile(r"[a-z]+")
 _CAST: Final = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)
-_AGGREGATE_CALL: Final = re.compile(rf"\.(?:{'|'.join(_AGGREGATES)})\(\)")
-_NESTED_LOGIC: Final = re.compile(r"(not\.)?(and|or)(?=\()")
+_AGGREGATE_CALL: Final = re.compile(rf"\.({'|'.join(_AGGREGATES)})\(\)")
+_NESTED_LOGIC: Final = re.compile(r"(not\.)?(and|or)(?=[ \t]*+\()")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,4000}")
 _PATH_PART: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"|([^".]+)|(")')
 _ALIAS_BYTES: Final = 63
 
 Quantifier = Literal["any", "all"] | None
-
-
-@dataclass(slots=True)
-class _Level:
-    """A Level while its parameters are being read."""
-
-    conditions: list[Condition | Logic] = field(default_factory=list)
-    order: tuple[Order, ...] = ()
-    limit: ValueIndex | None = None
-    offset: ValueIndex | None = None
-
-    def done(self) -> Level:
-        return Level(tuple(self.conditions), self.order, self.limit, self.offset)
 
 
 def parse(query: bytes) -> ParsedQuery:
@@ -95,13 +83,13 @@ def decode(raw: bytes) -> str:
 class _Parser:
     def __init__(self) -> None:
         self.values: list[Value] = []
-        self.levels: dict[tuple[str, ...], _Level] = {}
+        self.levels: dict[tuple[str, ...], OpenLevel] = {}
         self.conditions = 0
         self.embeds = 0
 
     def parse(self, pairs: list[tuple[str, str]]) -> ParsedQuery:
         given: set[str] = set()
-        select: tuple[ColumnItem | EmbedItem, ...] = (ColumnItem("*"),)
+        select: tuple[SelectItem, ...] = (ColumnItem("*"),)
         columns = on_conflict = None
         for name, value in pairs:
             *path, last = _path(name)
@@ -116,14 +104,16 @@ class _Parser:
                 on_conflict = Scanner("on_conflict parameter", value).parse_all(_names)
             else:
                 self.level_parameter(tuple(path), last, value)
-        levels = tuple((path, level.done()) for path, level in sorted(self.levels.items()))
+        levels = tuple(
+            (path, level.done()) for path, level in sorted(labelled(self.levels, select))
+        )
         return ParsedQuery(QueryTree(select, levels, columns, on_conflict), self.values)
 
     def level_parameter(self, path: tuple[str, ...], last: str, value: str) -> None:
         negated = last in ("and", "or") and path[-1:] == ("not",)
         if len(path) > MAX_DEPTH:
             raise too_much("levels of embedding", MAX_DEPTH)
-        level = self.levels.setdefault(path[:-1] if negated else path, _Level())
+        level = self.levels.setdefault(path[:-1] if negated else path, OpenLevel())
         match last:
             case "and" | "or":
                 scanner = Scanner("logic tree", value)
@@ -144,20 +134,20 @@ class _Parser:
 
     # select
 
-    def items(self, scanner: Scanner, depth: int = 1) -> tuple[ColumnItem | EmbedItem, ...]:
+    def items(self, scanner: Scanner, depth: int = 1) -> tuple[SelectItem, ...]:
         if depth > MAX_DEPTH:
             raise too_much("levels of embedding", MAX_DEPTH)
-        found: list[ColumnItem | EmbedItem] = []
+        found: list[SelectItem] = []
         if scanner.at_end or scanner.peek(")"):
             return ()
         while True:
             found.append(self.item(scanner, depth))
             if len(found) > MAX_ITEMS:
                 raise too_much("selected columns", MAX_ITEMS)
-            if not scanner.take(","):
+            if not scanner.take_spaced(","):
                 return tuple(found)
 
-    def item(self, scanner: Scanner, depth: int) -> ColumnItem | EmbedItem:
+    def item(self, scanner: Scanner, depth: int) -> SelectItem:
         if scanner.take("*"):
             return ColumnItem("*")
         spread = scanner.take("...")
@@ -172,22 +162,23 @@ class _Parser:
         hints = []
         while scanner.take("!"):
             hints.append(scanner.name("a foreign key, inner or left"))
+        if name in _AGGREGATES and scanner.peek("()") and not hints and not spread:
+            scanner.take("()")
+            return _aggregate(scanner, name, None, alias)
         if scanner.peek("("):
             return self.embed(scanner, name, alias, hints, spread, depth)
         if spread or hints:
             raise scanner.error('"("')
         if scanner.take("->"):
             raise not_implemented("JSON paths")
-        cast = None
-        if scanner.take("::"):
-            match = scanner.match(_CAST)
-            if match is None:
-                raise scanner.error("a type")
-            cast = match[0].strip()
+        cast = _cast(scanner)
         if scanner.peek("."):
-            if scanner.match(_AGGREGATE_CALL):
-                raise _aggregates()
-            raise scanner.error('"," or the end')
+            call = scanner.match(_AGGREGATE_CALL)
+            if call is None:
+                raise scanner.error('"," or the end')
+            if cast is not None:
+                raise not_implemented("A cast in an aggregate function")
+            return _aggregate(scanner, call[1], name, alias)
         return ColumnItem(name, alias, cast)
 
     def embed(
@@ -199,8 +190,6 @@ class _Parser:
         spread: bool,
         depth: int,
     ) -> EmbedItem:
-        if name in _AGGREGATES and scanner.peek("()"):
-            raise _aggregates()
         scanner.expect("(")
         self.embeds += 1
         if self.embeds > MAX_EMBEDS:
@@ -240,8 +229,9 @@ class _Parser:
                 raise scanner.error("null, not_null, true, false or unknown", start)
             return Condition(column, operator, negated, test=test)
         if operator == "in":
-            scanner.expect("(")
+            scanner.expect_spaced("(")
             value: Value = scanner.elements(")")
+            scanner.skip_blanks()
             if not ends:
                 scanner.expect_end()
         elif quantifier:
@@ -255,7 +245,7 @@ class _Parser:
         elif not ends:
             value = scanner.remainder()
         else:
-            value = scanner.quoted() if scanner.peek('"') else scanner.until(ends)
+            value = scanner.value(ends)
         return Condition(column, operator, negated, self.add_value(value), quantifier)
 
     def logic(
@@ -263,11 +253,11 @@ class _Parser:
     ) -> Logic:
         if depth > MAX_DEPTH:
             raise too_much("levels of logic", MAX_DEPTH)
-        scanner.expect("(")
+        scanner.expect_spaced("(")
         children: list[Condition | Logic] = [self.logic_part(scanner, depth)]
-        while scanner.take(","):
+        while scanner.take_spaced(","):
             children.append(self.logic_part(scanner, depth))
-        scanner.expect(")")
+        scanner.expect_spaced(")")
         return Logic(operator, negated, tuple(children))
 
     def logic_part(self, scanner: Scanner, depth: int) -> Condition | Logic:
@@ -276,6 +266,8 @@ class _Parser:
             inner = "and" if nested[2] == "and" else "or"
             return self.logic(scanner, inner, nested[1] is not None, depth + 1)
         column = scanner.name("a column, and or or")
+        if scanner.peek("->"):
+            raise not_implemented("JSON paths")
         scanner.expect(".")
         operator, negated, quantifier = _operator(scanner)
         return self.condition(column, operator, negated, quantifier, scanner, ",)")
@@ -304,13 +296,15 @@ def _path(name: str) -> list[str]:
     for part in _PATH_PART.finditer(name):
         if part[3]:  # the search for its end would be repeated from every quote that follows
             raise bad_syntax("name", name, part.start() + 1, "a closing quote")
+        if part[2] and "->" in part[2]:
+            raise not_implemented("JSON paths")
         parts.append(part[2] or re.sub(r"\\(.)", r"\1", part[1]))
     return parts or [name]
 
 
 def _names(scanner: Scanner) -> tuple[str, ...]:
     names = [scanner.name("a column")]
-    while scanner.take(","):
+    while scanner.take_spaced(","):
         names.append(scanner.name("a column"))
         if len(names) > MAX_ITEMS:
             raise too_much("columns", MAX_ITEMS)
@@ -323,9 +317,10 @@ def _orders(scanner: Scanner) -> tuple[Order, ...]:
         column, relation = scanner.name("a column"), None
         if scanner.take("("):
             relation, column = column, scanner.name("a column")
-            scanner.expect(")")
-        if scanner.take("->"):
+        if scanner.peek("->"):
             raise not_implemented("JSON paths")
+        if relation is not None:
+            scanner.expect(")")
         descending = scanner.take(".desc")
         if not descending:
             scanner.take(".asc")
@@ -337,7 +332,7 @@ def _orders(scanner: Scanner) -> tuple[Order, ...]:
         orders.append(Order(column, relation, descending, nulls))
         if len(orders) > MAX_ITEMS:
             raise too_much("order terms", MAX_ITEMS)
-        if not scanner.take(","):
+        if not scanner.take_spaced(","):
             return tuple(orders)
 
 
@@ -347,5 +342,21 @@ def _integer(what: str, value: str) -> str:
     return value
 
 
-def _aggregates() -> RestError:
-    return RestError(400, "PGRST123", "Use of aggregate functions is not allowed")
+def _aggregate(scanner: Scanner, function: str, column: str | None, alias: str | None) -> CountItem:
+    if function != "count":
+        raise RestError(
+            400,
+            "PGRST123",
+            "Use of aggregate functions is not allowed",
+            "Only count() can be used.",
+        )
+    return CountItem(column, alias, _cast(scanner))
+
+
+def _cast(scanner: Scanner) -> str | None:
+    if not scanner.take("::"):
+        return None
+    match = scanner.match(_CAST)
+    if match is None:
+        raise scanner.error("a type")
+    return match[0].strip()

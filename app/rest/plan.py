@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.responses import Response
 
-from app.database import Database
-from app.rest import media
-from app.rest.errors import not_singular
-from app.rest.queries import Target
-from app.rest.query_tree import Value
-from app.rest.request import ApiRequest
-from app.schema import Relation
-from app.sql import Record
+from ..database import Database
+from ..schema import Relation
+from ..settings import KeyScope
+from ..sql import Record
+from . import media
+from .errors import not_singular
+from .queries import Target
+from .query_tree import Value
+from .request import ApiRequest
 
 PREFIX: Final = "/rest/v1"
 
@@ -35,6 +36,8 @@ class Plan:
     """
 
     reads_body = False
+    scopes: ClassVar[tuple[KeyScope, ...]]
+    """What a key needs for any request of the method."""
 
     def __init__(
         self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits

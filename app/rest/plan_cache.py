@@ -12,10 +12,10 @@ from collections import OrderedDict
 from random import getrandbits
 from typing import Final
 
-from app.errors import RestError
-from app.rest import parser
-from app.rest.plan import Plan
-from app.rest.query_tree import ParsedQuery, Value
+from ..errors import RestError
+from . import parser
+from .plan import Plan
+from .query_tree import ParsedQuery, Value
 
 MAX_PLANS: Final = 1000
 

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from app.errors import RestError
+from ..errors import RestError
 
-_WORDS: Final = {
+WORDS: Final = {
     "resolution": frozenset(("merge-duplicates", "ignore-duplicates")),
     "return": frozenset(("minimal", "headers-only", "representation")),
     "count": frozenset(("exact", "planned", "estimated")),
@@ -14,6 +14,7 @@ _WORDS: Final = {
     "tx": frozenset(("commit", "rollback")),
     "handling": frozenset(("strict", "lenient")),
 }
+"""The preferences that are a choice, with their values; `max-affected` has a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def parse(header: str) -> Preferences:
     for part in header.split(","):
         preference = part.strip()
         name, _, value = (piece.strip() for piece in preference.partition("="))
-        allowed = _WORDS.get(name.lower())
+        allowed = WORDS.get(name.lower())
         if not preference:
             continue
         if (allowed and value in allowed) or (

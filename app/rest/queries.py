@@ -8,13 +8,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from app.errors import RestError
-from app.rest.binding import BoundStatement, Output
-from app.rest.builder import QueryBuilder, Resource, all_of, filtered, json_array, lacks_secrets
-from app.rest.errors import RESPONSE_TOO_LONG
-from app.rest.query_tree import QueryTree
-from app.schema import Column, Relation
-from app.sql import (
+from ..errors import RestError
+from ..schema import Column, Relation
+from ..sql import (
     AliasedQuery,
     Expression,
     Field,
@@ -28,6 +24,11 @@ from app.sql import (
     named,
     statement,
 )
+from .binding import BoundStatement, Output
+from .builder import QueryBuilder, all_of, filtered, json_array, lacks_secrets
+from .errors import RESPONSE_TOO_LONG, not_implemented
+from .query_tree import QueryTree
+from .resource import Resource
 
 # what psql shows, and not what a cast to text gives: t and f
 _PRINTED: Final = "CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END"
@@ -74,7 +75,7 @@ def read(target: Target, output: Output) -> BoundStatement:
     """SELECT. Gives ``count``, ``body`` and ``total``."""
     builder = target.builder()
     resource = builder.top(target.relation, Table(target.relation.name, alias="r"))
-    if builder.lists_shards(resource):
+    if builder.lists_shards(resource) and not resource.is_grouped:
         return _read_in_steps(target, builder, resource, output)
     terms, where = builder.terms(resource), builder.where(resource)
     page = builder.page(Query.from_(resource.source), resource, where)
@@ -292,6 +293,8 @@ def _written(
 ) -> BoundStatement:
     """A writing statement, and what the request selects of the rows it wrote."""
     resource = builder.top(target.relation, _WRITTEN)
+    if resource.is_grouped:  # the number of its rows would be taken for how many were written
+        raise not_implemented("An aggregate function of the rows that were written")
     terms = builder.terms(resource)
     rows = Query.from_(_WRITTEN).select(*(terms or _any_column(resource)))
     # the limit has chosen the rows already; only their order is left

@@ -52,6 +52,15 @@ class ColumnItem:
 
 
 @dataclass(frozen=True, slots=True)
+class CountItem:
+    """``count()``, the rows, or ``column.count()``, those in which the column is not null."""
+
+    column: str | None = None
+    alias: str | None = None
+    cast: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EmbedItem:
     """A selected relation; ``hint`` names the foreign key."""
 
@@ -60,12 +69,15 @@ class EmbedItem:
     hint: str | None
     join: Literal["inner", "left"]
     spread: bool
-    items: "tuple[ColumnItem | EmbedItem, ...]"
+    items: "tuple[SelectItem, ...]"
 
     @property
     def label(self) -> str:
         """Its name in the response, in filters and in orders."""
         return self.alias or self.target
+
+
+SelectItem = ColumnItem | CountItem | EmbedItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class Level:
 class QueryTree:
     """Everything in a query string that decides the text of a statement."""
 
-    select: tuple[ColumnItem | EmbedItem, ...]
+    select: tuple[SelectItem, ...]
     levels: tuple[tuple[tuple[str, ...], Level], ...]
     columns: tuple[str, ...] | None = None
     on_conflict: tuple[str, ...] | None = None

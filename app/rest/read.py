@@ -8,15 +8,15 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from app.rest import media, queries
-from app.rest.binding import BoundStatement, Output
-from app.rest.errors import unsatisfiable_range
-from app.rest.keys import require
-from app.rest.plan import Limits, Plan, content_range, only_row
-from app.rest.query_tree import ParsedQuery, Value, ValueIndex
-from app.rest.request import ApiRequest
-from app.schema import Relation
-from app.sql import Record, Statement
+from ..schema import Relation
+from ..sql import Record, Statement
+from . import media, queries
+from .binding import BoundStatement, Output
+from .errors import unsatisfiable_range
+from .keys import require
+from .plan import Limits, Plan, content_range, only_row
+from .query_tree import ParsedQuery, Value, ValueIndex
+from .request import ApiRequest
 
 Row = TypeVar("Row")
 
@@ -33,10 +33,13 @@ class Reads(Protocol):
 
 
 class ReadPlan(Plan):
+    scopes = ("read",)
+
     def __init__(
         self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
     ) -> None:
-        require(request.key, "read", request.relation.name)
+        for scope in self.scopes:
+            require(request.key, scope, request.relation.name)
         # preferences for writing have no effect here, and are not said to have had one
         preferences = replace(request.preferences, returns=None, resolution=None, missing=None)
         self._range: _RangeHeader | None = None

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from app.errors import RestError
-from app.rest.query_tree import EmbedItem
-from app.schema import Relation
+from ..errors import RestError
+from ..schema import Relation
+from .query_tree import EmbedItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def _to_one(
     """Along the relation's own foreign keys; ``target`` is the other table or the column."""
     for key in relation.foreign_keys:
         # of a table that refers to itself the name stands for the other direction
-        names = (key.column,) if key.target == relation.name else (key.column, key.target)
+        by_column = key.target == relation.name or (key.by_hint and hint is None)
+        names = (key.column,) if by_column else (key.column, key.target)
         other = relations.get(key.target)
         if other and target in names and hint in (None, key.name, key.column):
             yield Relationship(key.name, key.column, other, other.primary_key[0], True)
@@ -52,7 +53,8 @@ def _from_target(
     """Along foreign keys that refer to the relation: one row when the column is unique."""
     other = relations.get(target)
     for key in other.foreign_keys if other else ():
-        if other and key.target == relation.name and hint in (None, key.name, key.column):
+        hints = (key.name, key.column) if key.by_hint else (None, key.name, key.column)
+        if other and key.target == relation.name and hint in hints:
             unique = (key.column,) in other.keys
             yield Relationship(key.name, relation.primary_key[0], other, key.column, unique)
 

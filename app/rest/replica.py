@@ -16,21 +16,21 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.database import Database, Transaction
-from app.database.connector import prefer_standby
-from app.errors import (
+from ..database import Database, Transaction
+from ..database.connector import prefer_standby
+from ..errors import (
     DatabaseError,
     DatabaseUnavailableError,
     PoolExhaustedError,
     QueryTimeoutError,
     RestError,
 )
-from app.rest.plan import Plan
-from app.rest.query_tree import Value
-from app.rest.read import ReadPlan
-from app.settings import Settings
-from app.sql import Statement
-from app.statements import replication
+from ..settings import Settings
+from ..sql import Statement
+from ..statements import replication
+from .plan import Plan
+from .query_tree import Value
+from .read import ReadPlan
 
 Row = TypeVar("Row")
 

@@ -5,13 +5,13 @@ from typing import Final, NamedTuple, Self
 
 from starlette.types import Scope
 
-from app.errors import RestError
-from app.rest import media, parser, preferences
-from app.rest.media import ResponseFormat
-from app.rest.preferences import Preferences
-from app.rest.query_tree import ParsedQuery, Value
-from app.schema import Relation
-from app.settings import ServiceKey
+from ..errors import RestError
+from ..schema import Relation
+from ..settings import ServiceKey
+from . import media, parser, preferences
+from .media import ResponseFormat
+from .preferences import Preferences
+from .query_tree import ParsedQuery, Value
 
 _SCHEMA: Final = "public"
 

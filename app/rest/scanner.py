@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final, TypeVar
 
-from app.errors import RestError
-from app.rest.errors import bad_syntax
+from ..errors import RestError
+from .errors import bad_syntax
 
 Result = TypeVar("Result")
 _NAME: Final = re.compile(r'"((?:[^"\\]++|\\.)++)"|([\w $-]*[\w$])', re.ASCII)
+_BLANKS: Final = re.compile(r"[ \t]*")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 
 
@@ -69,6 +70,23 @@ class Scanner:
         if not self.take(word):
             raise self.error(f'"{word}"')
 
+    def skip_blanks(self) -> None:
+        self.match(_BLANKS)
+
+    def take_spaced(self, word: str) -> bool:
+        """Take a word, and the blanks around it, which mean nothing there."""
+        start = self.position
+        self.skip_blanks()
+        if self.take(word):
+            self.skip_blanks()
+            return True
+        self.position = start
+        return False
+
+    def expect_spaced(self, word: str) -> None:
+        if not self.take_spaced(word):
+            raise self.error(f'"{word}"')
+
     def name(self, expected: str) -> str:
         match = self.match(_NAME)
         if match is None:
@@ -94,6 +112,18 @@ class Scanner:
             raise self.error("a closing quote")
         return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
 
+    def value(self, ends: str) -> str:
+        """A value up to one of the characters ``ends``, which quotes hide; they are not part of it.
+
+        Quotes that are not the whole of it are: ``a"b``, and a ``"`` alone.
+        """
+        start = self.position
+        match = self.match(_QUOTED)
+        if match is not None and (self.at_end or self.text[self.position] in ends):
+            return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
+        self.position = start
+        return self.until(ends)
+
     def elements(self, closing: str) -> list[str | None]:
         """Values separated by commas up to ``closing``, each maybe in quotes.
 
@@ -105,16 +135,16 @@ class Scanner:
         if self.take(closing):
             return found
         while True:
-            if self.peek('"'):
+            if not is_array:
+                found.append(self.value("," + closing))
+            elif self.peek('"'):
                 found.append(self.quoted())
             else:
                 start = self.position
-                element = self.until("," + closing)
-                if is_array:
-                    element = element.strip()
-                    if not element or "{" in element or '"' in element:
-                        raise self.error("an element, in quotes if it is empty", start)
-                found.append(None if is_array and element.upper() == "NULL" else element)
+                element = self.until("," + closing).strip()
+                if not element or "{" in element or '"' in element:
+                    raise self.error("an element, in quotes if it is empty", start)
+                found.append(None if element.upper() == "NULL" else element)
             if self.take(closing):
                 return found
             self.expect(",")

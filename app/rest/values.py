@@ -14,8 +14,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.rest.errors import bad_text, bad_value, out_of_range
-from app.schema import ColumnType
+from ..schema import ColumnType
+from .errors import bad_text, bad_value, out_of_range
 
 _UUID: Final = re.compile(r"\{[0-9a-fA-F-]{32,40}\}|[0-9a-fA-F-]{32,40}", re.ASCII)
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{8}", re.ASCII)

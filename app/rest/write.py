@@ -3,26 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from app.database import Database, Transaction
-from app.errors import RestError
-from app.rest import media, queries
-from app.rest.binding import BoundStatement, Output
-from app.rest.errors import bad_body, not_singular
-from app.rest.keys import require
-from app.rest.media import Rows
-from app.rest.plan import PREFIX, Limits, Plan, content_range, only_row
-from app.rest.query_tree import Condition, ParsedQuery, Value, ValueIndex
-from app.rest.request import ApiRequest
-from app.rest.values import FROM_TEXT, array_literal
-from app.schema import Relation
-from app.security_events import security_event
-from app.settings import KeyScope
-from app.sql import Record
+from ..database import Database, Transaction
+from ..errors import RestError
+from ..schema import Relation
+from ..security_events import security_event
+from ..sql import Record
+from . import media, queries
+from .binding import BoundStatement, Output
+from .errors import bad_body, not_singular
+from .keys import require
+from .media import Rows
+from .plan import PREFIX, Limits, Plan, content_range, only_row
+from .query_tree import Condition, ParsedQuery, Value, ValueIndex
+from .request import ApiRequest
+from .values import FROM_TEXT, array_literal
 
 _STATEMENTS: Final = 8
 """Statements that a plan keeps; a body decides which columns they have."""
@@ -31,7 +30,7 @@ _STATEMENTS: Final = 8
 class WritePlan(Plan):
     """What the writing methods share."""
 
-    scopes: ClassVar[tuple[KeyScope, ...]] = ("write", "read")
+    scopes = ("write", "read")
 
     def __init__(
         self, request: ApiRequest, relations: Mapping[str, Relation], limits: Limits
