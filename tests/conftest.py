@@ -1,6 +1,7 @@
 """The fixtures: PostgreSQL servers, databases cloned from a migrated template, the service."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ from app.main import create_app
 from app.migrations import dbmate
 from app.settings import Settings
 from tests import GIVEN_URL
+from tests.browser import Browser, driver, missing_program, new_browser
 from tests.support import IN_CI, KEYS, ROOT, Server, Service, environment, running_service
 
 DEBIAN = {
@@ -26,9 +28,12 @@ DEBIAN = {
 }
 """The programs of Debian's servers that Gatepost supports and the embedded pg_dump can read."""
 
-SERVERS = ["given"] if GIVEN_URL else ["pg18", *DEBIAN]
+SERVERS = ["given"] if GIVEN_URL else os.environ.get("SERVERS", "").split() or ["pg18", *DEBIAN]
 
 LONG = (
+    "test_differential.py",
+    "test_shared_social.py",
+    "test_ways_back.py",
     "test_rest_model.py",
     "test_previous_release.py",
     "test_better_auth_schema.py",
@@ -36,9 +41,16 @@ LONG = (
 )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that is marked so runs on every server, any other on the first of them."""
+    if "postgres" in metafunc.fixturenames:
+        servers = SERVERS if metafunc.definition.get_closest_marker("every_server") else SERVERS[:1]
+        metafunc.parametrize("postgres", servers, indirect=True, scope="session")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take minutes come first, or a worker would be left alone with one of them."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 # pytest ends a fixture when its parameter changes, which it does with every file: so a server and
@@ -76,7 +88,7 @@ def templates(postgres_servers: Callable[[str], Server]) -> Iterator[Callable[[S
         yield make
 
 
-@pytest.fixture(scope="session", params=SERVERS)
+@pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest, postgres_servers: Callable[[str], Server]) -> Server:
     """A PostgreSQL server: the embedded 18, each of Debian's, or the one in DATABASE_URL."""
     return postgres_servers(request.param)
@@ -86,6 +98,18 @@ def postgres(request: pytest.FixtureRequest, postgres_servers: Callable[[str], S
 def template(postgres: Server, templates: Callable[[Server], str]) -> str:
     """The name of a database with every migration applied; clone it, leave it as it is."""
     return templates(postgres)
+
+
+@pytest.fixture(scope="session")
+def one_postgres(postgres_servers: Callable[[str], Server]) -> Server:
+    """The first of them, for what is the same on each."""
+    return postgres_servers(SERVERS[0])
+
+
+@pytest.fixture(scope="session")
+def one_template(one_postgres: Server, templates: Callable[[Server], str]) -> str:
+    """As ``template``, on ``one_postgres``."""
+    return templates(one_postgres)
 
 
 @pytest.fixture
@@ -161,12 +185,12 @@ def open_tmp_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """Node's program, with the packages of every folder in tests/interop installed."""
+    """Node's program, with the packages of every folder that has some installed."""
     program = shutil.which("node")
     locks = (
         lock
-        for pattern in ("*/package-lock.json", "*/node/package-lock.json")
-        for lock in ROOT.glob(f"tests/interop/{pattern}")
+        for folder in ("scripts/assets", "tests/interop/*", "tests/interop/*/node")
+        for lock in ROOT.glob(f"{folder}/package-lock.json")
     )
     folders = [lock.parent.relative_to(ROOT) for lock in locks]
     bare = [folder for folder in folders if not (ROOT / folder / "node_modules").is_dir()]
@@ -180,3 +204,19 @@ def node() -> Path:
     if missing or program is None:
         pytest.skip(missing or "no node")
     return Path(program)
+
+
+@pytest.fixture(scope="session")
+def chromedriver() -> Iterator[httpx.Client]:
+    """What starts browsers, for tests that give one arguments of its own."""
+    if name := missing_program():
+        (pytest.fail if IN_CI else pytest.skip)(f"no {name}")
+    with driver() as client:
+        yield client
+
+
+@pytest.fixture
+def browser(chromedriver: httpx.Client) -> Iterator[Browser]:
+    """A Chromium with a new profile."""
+    with new_browser(chromedriver) as chromium:
+        yield chromium

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -70,8 +71,10 @@ def setting_samples(cls: Any) -> list[tuple[str, str, str, object]]:
             case bool(default) if setting.parser is BOOLEAN:
                 samples.append((setting.name, str(not default).lower(), field.name, not default))
             case int() if not isinstance(field.default, bool):
-                highest = setting.parser.form.rpartition(" ")[2]
-                samples.append((setting.name, highest, field.name, int(highest)))
+                bound = re.search(r" to ([0-9]+)(d?)\b", setting.parser.form)
+                assert bound, setting
+                value = int(bound[1]) * (86_400 if bound[2] else 1)
+                samples.append((setting.name, bound[1] + bound[2], field.name, value))
             case float():
                 samples.append((setting.name, "0.25", field.name, 0.25))
     return samples
@@ -169,9 +172,10 @@ def running_service(
     """The service as a process, ready to answer; ``settings`` are added to its environment.
 
     ``root`` is the folder of another copy of the project. With GATEPOST_TEST_POOLER its database
-    is behind that PgBouncer.
+    is behind that PgBouncer. Its port is a free one, or the one in PORT.
     """
     port, metrics_port = free_ports(2)
+    port = int(settings.get("PORT", port))
     address = {"HOST": "127.0.0.1", "PORT": str(port), "GATEPOST_METRICS_PORT": str(metrics_port)}
     given = environment(database_url) | address
     with ExitStack() as stack:
@@ -191,6 +195,27 @@ def running_service(
         assert process.poll() is None, log.read_text()
         metrics = f"http://127.0.0.1:{metrics_port}/metrics"
         yield Service(url, database_url, process, log, metrics)
+
+
+@contextmanager
+def running_process(
+    command: Sequence[str | Path],
+    url: str,
+    *,
+    folder: Path = ROOT,
+    log: Path | None = None,
+    **environment: str,
+) -> Iterator[None]:
+    """A process that is ready when ``url`` answers; ``environment`` is added to this one's."""
+    with ExitStack() as stack:
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL,
+            stdout=stack.enter_context(log.open("wb")) if log else None, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        stack.callback(end, process)
+        wait_until(lambda: process.poll() is not None or answers(url), f"{url} answers")
+        assert process.poll() is None, log.read_text() if log else command
+        yield
 
 
 def answers(url: str) -> bool:

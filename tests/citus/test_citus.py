@@ -17,7 +17,7 @@ from app.auth.cookies import Signer
 from app.database import connect
 from app.doctor import examine
 from app.explain import explain
-from app.migrations import catalogue
+from app.migrations import catalogue, files
 from app.migrations.runner import migrate
 from app.schema import SHARD_KEYS
 from app.settings import Settings
@@ -54,7 +54,8 @@ def cookie(token: str) -> dict[str, str]:
 def finding(cluster: Cluster, *, citus: bool = True) -> tuple[str, str]:
     given = Settings(database_url=cluster.url, database_direct_url=cluster.url, citus=citus)
     found = {each.check: each for each in asyncio.run(examine(given))}
-    assert found["schema"].level == "ok", found["schema"].text
+    if citus:  # without the setting the triggers of events are missed, too
+        assert found["schema"].level == "ok", found["schema"].text
     return found["citus"].level, found["citus"].text
 
 
@@ -79,7 +80,7 @@ def test_distributing_and_taking_back_changes_nothing_but_the_place(
         assert finding(cluster, citus=False)[0] == "fail"
         cluster.run("undistribute.sql")
         live = asyncio.run(catalogue.read(cluster.url))
-        assert catalogue.differences(live) == []
+        assert catalogue.compared(live) == ([], [])
         assert cluster.sql("SELECT name FROM users") == "Ann"
         assert cluster.sql("SELECT count(*) FROM citus_tables") == "0"
     cluster.sql("DELETE FROM users")
@@ -233,15 +234,15 @@ def test_purge_works_by_shards_and_fails_without_the_setting(
     assert "sessions has rows but no pages of its own" in done.stderr
     done = gatepost_purge(cluster, GATEPOST_CITUS="true")
     assert (done.returncode, done.stderr) == (0, "")
-    words = ["sessions", "2000", "verifications", "20", "rate_limits", "9"]
+    words = ["sessions", "2000", "verifications", "20", "rate_limits", "9", "events", "0"]
     assert done.stdout.split() == words
     assert {t: cluster.sql(f"SELECT count(*) FROM {t}") for t in SHARD_KEYS} == live
 
 
 def test_service_role_needs_nothing_more(cluster: Cluster) -> None:
     name = f"gatepost_{secrets.token_hex(4)}"
-    script = (ROOT / "db" / "service_role.sql").read_text().replace("gatepost_service", name)
-    cluster.sql(script)
+    script = files.SERVICE_ROLE.read_text() + files.SERVICE_GRANTS.read_text()
+    cluster.sql(script.replace("gatepost_service", name))
     parts = urlsplit(cluster.url)
     url = parts._replace(netloc=f"{name}@{parts.netloc.rpartition('@')[2]}").geturl()
     try:
@@ -288,7 +289,10 @@ def test_worker_away_takes_only_its_shards_along(cluster: Cluster, service: Serv
             503, "1 of the cluster's workers do not answer"
         )  # fmt: skip
         level, text = finding(cluster)
-        assert (level, text) == ("fail", f"these workers do not answer: 127.0.0.1:{worker.port}")
+        assert (level, text.partition(";")[0]) == (
+            "fail",
+            f"these workers do not answer: 127.0.0.1:{worker.port}",
+        )
         done = gatepost_purge(cluster, GATEPOST_CITUS="true")
         assert (done.returncode, done.stdout) == (1, "")
         assert "08006" in done.stderr

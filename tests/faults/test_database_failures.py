@@ -19,6 +19,8 @@ from app.settings import Settings
 from app.statements import migrations
 from tests.support import KEYS, environment, wait_until
 
+pytestmark = pytest.mark.every_server
+
 USERS = "/rest/v1/users"
 REPRESENTATION = {"Prefer": "return=representation"}
 

@@ -13,12 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 
-from tests.conftest import SERVERS
 from tests.support import ROOT, Server, answers, end, environment, free_port, wait_until
-
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 FAULTY = """
 import asyncio, logging, warnings

@@ -5,14 +5,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import SERVERS
 from tests.security.people import site
 from tests.support import Server, end
 
 
-@pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 async def test_mails_take_few_connections_and_do_not_delay_the_stop(
     postgres: Server, template: str, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     owner = cluster.url("postgres", cluster.primary_address)
     gatepost(owner, "migrate")
     psql(owner, "-f", str(ROOT / "db/service_role.sql"))
+    gatepost(owner, "grant")
     psql(owner, "-c", f"ALTER ROLE gatepost_service PASSWORD '{cluster.password}'")
     hosts = ",".join(node.postgres for node in cluster.nodes)
     urls = (

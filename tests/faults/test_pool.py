@@ -1,10 +1,11 @@
-"""The pool of app/database.py: connections handed on, replaced, closed; every wait has an end."""
+"""The pool: connections handed on, replaced, closed; every wait has an end."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -22,7 +23,8 @@ from app.errors import (
 from app.settings import Settings
 from app.sql import raw_statement
 from tests.faults.proxy import proxied
-from tests.support import environment
+from tests.migrations.test_doctor import role
+from tests.support import Server, environment
 
 PID = raw_statement("test.pid", "SELECT pg_backend_pid() AS pid")
 SLEEP = raw_statement("test.sleep", "SELECT pg_sleep(60)")
@@ -217,6 +219,28 @@ async def test_value_that_does_not_fit_its_type_is_a_statement_error(database_ur
         for value in ("x", 2**40, "\ud800"):
             with pytest.raises(StatementError, match="22P02"):
                 await database.fetch(DIVIDE, value)
+
+
+async def test_value_that_the_driver_refuses_leaves_no_lock_and_costs_no_prepared_statement(
+    postgres: Server, database_url: str, db: asyncpg.Connection
+) -> None:
+    """With the role of db/service_role.sql, whose transaction_timeout ends what is left open."""
+    of_user = raw_statement("test.of_user", "SELECT id FROM users WHERE id = $1", [("id", "uuid")])
+    with role(postgres, urlsplit(database_url).path[1:]) as url:
+        if postgres.version >= 17:  # the connection of a transaction past it is ended
+            await db.execute(f"ALTER ROLE {urlsplit(url).username} SET transaction_timeout = '1s'")
+        async with opened(url) as database:
+            await database.fetch(DIVIDE, 1)
+            first = await pid(database)
+            with pytest.raises(StatementError, match="22P02"):
+                await database.fetch(of_user, "no uuid")
+            assert await db.fetchval(
+                "SELECT xact_start FROM pg_stat_activity WHERE pid = $1", first
+            ) is None  # fmt: skip
+            assert await db.fetchval("SELECT count(*) FROM pg_locks WHERE pid = $1", first) == 0
+            await asyncio.sleep(1.2)
+            assert await pid(database) == first
+            assert await database.fetchrow(PREPARED) == (4,)
 
 
 async def test_expired_connections_are_replaced(database_url: str, db: asyncpg.Connection) -> None:

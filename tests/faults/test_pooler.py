@@ -23,7 +23,6 @@ from app.database import Database
 from app.errors import PoolerError, QueryTimeoutError
 from app.settings import Settings
 from app.sql import raw_statement
-from tests.conftest import SERVERS
 from tests.pooler import keeps_statements, pgbouncer, program
 from tests.support import (
     KEYS,
@@ -36,7 +35,6 @@ from tests.support import (
     wait_until,
 )
 
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 AUTH = {"GATEPOST_SECRET": SECRET, "GATEPOST_BASE_URL": "http://127.0.0.1:8000"}
 AUTH |= {"GATEPOST_RATE_LIMIT": "off"}
 REST = {"apikey": KEYS["all"]}

@@ -152,7 +152,7 @@ def test_doctor_says_whether_a_replica_answers(pair: Pair) -> None:
         settings = Settings(database_url=primary, database_direct_url=primary, replica_url=replica)
         findings = {found.check: found for found in asyncio.run(doctor.examine(settings))}
         assert findings["replicas"].level == level
-        assert findings["replicas"].text.endswith(text)
+        assert text in findings["replicas"].text
 
 
 def test_primary_answers_when_the_replica_is_gone(pair: Pair) -> None:

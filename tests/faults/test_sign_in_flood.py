@@ -15,11 +15,8 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.conftest import SERVERS
 from tests.security.people import BASE, PASSWORD, Site, site
 from tests.support import Server, Service, end
-
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 FLOOD = 500
 WRONG = "not the password"

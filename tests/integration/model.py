@@ -26,6 +26,10 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "image": "text",
         "created_at": "timestamptz",
         "updated_at": "timestamptz",
+        "role": "text",
+        "banned": "boolean",
+        "ban_reason": "text",
+        "ban_expires": "timestamptz",
     },
     "sessions": {
         "id": "uuid",
@@ -36,6 +40,7 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "user_agent": "text",
         "created_at": "timestamptz",
         "updated_at": "timestamptz",
+        "impersonated_by": "uuid",
     },
 }
 OTHER: Final = {"users": "sessions", "sessions": "users"}
@@ -208,7 +213,8 @@ def _operation(condition: Condition, *, in_logic: bool) -> str:
 
 
 def _element(literal: Typed) -> str:
-    if literal.quoted or not literal.text or re.search(r'[,()"\\{}]', literal.text):
+    blank = literal.text != literal.text.strip()  # which means nothing around a value
+    if literal.quoted or blank or not literal.text or re.search(r'[,()"\\{}]', literal.text):
         return _in_quotes(literal.text)
     return literal.text
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import ROOT
 
-SHARED = ("__init__.py", "conftest.py", "support.py")
+SHARED = ("browser.py", "__init__.py", "conftest.py", "support.py")
 GIVEN = "postgres://somebody@db.test/postgres"
 TESTS = """
 import os
@@ -41,7 +41,8 @@ def test_given_server_reaches_every_worker(workers: int, url: str | None, tmp_pa
         environment["DATABASE_URL"] = url
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(workers)],
-        cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)},
+        check=False, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert "4 passed" in done.stdout

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,17 +22,16 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.conftest import SERVERS
 from tests.support import KEYS, ROOT, SECRET, Server, environment, running_service
 
 # Code against code: which server is of no account.
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 GENERATED: Final = {
     "db/migrations.lock",
     "db/schema.sql",
     "db/catalogue.txt",
-    "db/service_role.sql",
+    "db/service_grants.sql",
+    "docs/COMMANDS.md",
     "docs/SCHEMA.md",
     "docs/OPERATIONS.md",
 }
@@ -53,10 +53,11 @@ class Copy:
         self.folder = folder
         self.database_url = postgres.url(database)
         self._server_url = postgres.url("postgres")
-        for name in ("app", "bench", "db", "deploy", "docs", "scripts", "tests"):
-            shutil.copytree(ROOT / name, folder / name, ignore=IGNORED)
-        for name in ("pyproject.toml", "README.md", ".squawk.toml"):
-            shutil.copy(ROOT / name, folder / name)
+        for path in ROOT.iterdir():
+            if path.is_dir() and not path.name.startswith((".", "build", "site")):
+                shutil.copytree(path, folder / path.name, ignore=IGNORED)
+            elif path.is_file() and path.name not in (".env.local", ".git"):
+                shutil.copy(path, folder)
         self._before = self._checksums()
 
     def replace(self, path: str, old: str, new: str) -> None:
@@ -96,17 +97,18 @@ class Copy:
 
     def make_schema(self) -> None:
         """``make schema docs`` and ``gatepost migrate``."""
-        self.run("scripts/dump_schema.py")
+        self.run("-m", "scripts.dump_schema")
         self.make_docs()
-        self.run("scripts/document_schema.py")
+        self.run("-m", "scripts.document_schema")
         self.run("-m", "app.cli", "migrate", DATABASE_URL=self.database_url)
 
     def make_docs(self) -> None:
-        self.run("scripts/document_settings.py")
+        self.run("-m", "scripts.document_settings")
+        self.run("-m", "scripts.document_commands")
 
     def lint(self) -> None:
         """What ``make lint`` says of the migrations and the code."""
-        self.run("scripts/lint_migrations.py")
+        self.run("-m", "scripts.lint_migrations")
         self.run("-m", "ruff", "check", "--no-cache", "app")
         self.run("-m", "ruff", "format", "--no-cache", "--check", "app")
 
@@ -181,9 +183,8 @@ def test_column_recipe_touches_two_files(copy: Copy) -> None:
     )
     copy.replace(
         "app/schema.py",
-        "    image: str | None\n    created_at: datetime\n    updated_at: datetime\n",
-        "    image: str | None\n    created_at: datetime\n    updated_at: datetime\n"
-        "    locale: str | None\n",
+        "    ban_expires: Annotated[datetime, GUARDED] | None\n",
+        "    ban_expires: Annotated[datetime, GUARDED] | None\n    locale: str | None\n",
     )
     copy.make_schema()
     assert copy.edited() == {"db/migrations/add_users_locale.sql", "app/schema.py"}
@@ -263,8 +264,8 @@ def test_table_recipe_touches_two_files(copy: Copy) -> None:
     )
     copy.replace(
         "app/schema.py",
-        "(users, sessions, accounts, verifications)}",
-        "(users, sessions, accounts, verifications, memberships)}",
+        "            session_policies,\n        )\n",
+        "            session_policies,\n            memberships,\n        )\n",
     )
     copy.run("-m", "ruff", "format", "-q", "--no-cache", "app/schema.py")
     copy.make_schema()
@@ -397,7 +398,7 @@ routes: Final = [
 '''
 
 
-def test_endpoint_recipe_touches_six_files(copy: Copy) -> None:
+def test_endpoint_recipe_touches_seven_files(copy: Copy) -> None:
     copy.write_migration("create_notes", NOTES, "-- Lost: every note.\nDROP TABLE notes;\n")
     copy.replace(
         "app/schema.py",
@@ -417,12 +418,10 @@ def test_endpoint_recipe_touches_six_files(copy: Copy) -> None:
         '    defaults={"id": "gen_random_uuid()", "created_at": "now()"},\n)\n\n'
         "rate_limits: Final = Relation(",
     )
-    copy.replace("app/schema.py", ", rate_limits, purges)", ", notes, rate_limits, purges)")
+    copy.replace("app/schema.py", "    rate_limits,\n", "    notes,\n    rate_limits,\n")
     copy.write("app/statements/notes.py", NOTE_STATEMENTS)
     copy.write("app/auth/notes.py", NOTE_ENDPOINTS)
-    copy.replace(
-        "app/auth/api.py", "    email_verification,\n", "    email_verification,\n    notes,\n"
-    )
+    copy.replace("app/auth/api.py", "    no_providers,\n", "    no_providers,\n    notes,\n")
     copy.replace(
         "app/auth/api.py", "*accounts.routes,\n", "*accounts.routes,\n        *notes.routes,\n"
     )
@@ -430,6 +429,11 @@ def test_endpoint_recipe_touches_six_files(copy: Copy) -> None:
         "docs/better-auth.md",
         "There are sign-up,",
         "`GET` and `POST /api/auth/notes` are Gatepost's own.\n\nThere are sign-up,",
+    )
+    copy.replace(
+        "docs/ERRORS.md",
+        "| `PASSWORD_COMPROMISED`",
+        "| `NOTE_TOO_LONG` | 1,000 characters |\n| `PASSWORD_COMPROMISED`",
     )
     copy.make_schema()
     assert copy.edited() == {
@@ -439,6 +443,7 @@ def test_endpoint_recipe_touches_six_files(copy: Copy) -> None:
         "app/auth/notes.py",
         "app/auth/api.py",
         "docs/better-auth.md",
+        "docs/ERRORS.md",
     }
     path = "/api/auth/notes"
     with copy.client() as client:
@@ -465,6 +470,35 @@ def test_endpoint_recipe_touches_six_files(copy: Copy) -> None:
     assert copy.doctor()["schema"] == "ok"
     copy.lint()
     copy.test(*SCHEMA_TESTS)
+
+
+def test_command_recipe_touches_two_files(copy: Copy) -> None:
+    copy.write("app/commands/tables.py", TABLES_COMMAND)
+    copy.replace("app/cli.py", '    "statements",\n', '    "statements",\n    "tables",\n')
+    copy.make_docs()
+    assert copy.edited() == {"app/cli.py", "app/commands/tables.py"}
+    assert "## gatepost tables\n" in (copy.folder / "docs" / "COMMANDS.md").read_text()
+    assert "sessions\n" in copy.run("-m", "app.cli", "tables")
+    copy.lint()
+    copy.test("tests/unit/test_docs.py", "tests/integration/test_commands.py::TestHelp")
+
+
+TABLES_COMMAND: Final = '''\
+"""``gatepost tables``."""
+
+from .help import command_line, epilog
+
+cli = command_line()
+
+
+@cli.command("tables", epilog=epilog("gatepost tables", codes=[0]))
+def tables_command() -> None:
+    """List the tables that the REST API serves."""
+    from ..schema import RELATIONS
+
+    for name in RELATIONS:
+        print(name)
+'''
 
 
 def test_setting_recipe_touches_two_files(copy: Copy) -> None:
@@ -516,19 +550,20 @@ def other_session_survives_password_change(copy: Copy, revoke: str) -> bool:
 def test_doctor_check_recipe_touches_two_files(copy: Copy) -> None:
     copy.replace(
         "app/doctor.py",
-        '            await check("privileges", privileges(service))\n',
-        '            await check("privileges", privileges(service))\n'
+        '            await check("privileges", privileges(settings.schema, service))\n',
+        '            await check("privileges", privileges(settings.schema, service))\n'
         '            await check("clients", clients(settings))\n',
     )
     copy.replace(
         "app/doctor.py",
-        "async def migrations(direct_url: str)",
+        "async def migrations(settings: Settings, direct_url: str)",
         "async def clients(settings: Settings) -> Outcome:\n"
         '    """Without a service key or a secret both APIs refuse every request."""\n'
         "    if settings.service_keys or settings.auth:\n"
-        '        return "ok", "at least one API has clients"\n'
-        '    return "warn", "no service key, and the auth API is off"\n\n\n'
-        "async def migrations(direct_url: str)",
+        '        return ok("at least one API has clients")\n'
+        '    step = "set GATEPOST_SERVICE_KEYS or GATEPOST_SECRET"\n'
+        '    return "warn", "no service key, and the auth API is off", step\n\n\n'
+        "async def migrations(settings: Settings, direct_url: str)",
     )
     copy.replace(
         "tests/migrations/test_doctor.py",
@@ -547,3 +582,43 @@ def test_doctor_check_recipe_touches_two_files(copy: Copy) -> None:
     copy.lint()
     name = "test_service_without_clients_is_a_warning"
     copy.test(f"tests/migrations/test_doctor.py::{name}")
+
+
+READ_PROFILE = """
+from app.auth.social.providers import declaration_of
+from app.provider_settings import ProviderSettings
+declared = declaration_of(ProviderSettings(id="codeberg", client_id="x"))
+raw = {"id": 7, "login": "ada", "full_name": "", "email": "Ada@Example.com", "avatar_url": "a"}
+found = declared.profile(raw)
+print(found.subject, found.name, found.email, found.email_verified, found.image)
+"""
+
+
+def test_provider_recipe_touches_three_files(copy: Copy) -> None:
+    recipe = (ROOT / "docs" / "PROVIDERS.md").read_text().partition("## Add a provider")[2]
+    code = re.search(r"```python\n(.*?)```", recipe, re.DOTALL)
+    assert code is not None
+    declaration = textwrap.dedent(code[1])
+    assert len(declaration.split("def _profile")[0].splitlines()) <= 20
+    module = "app/auth/social/providers/codeberg.py"
+    copy.write(module, declaration)
+    copy.replace("app/provider_settings.py", '"twitter",\n]', '"twitter", "codeberg",\n]')
+    copy.replace(
+        "docs/PROVIDERS.md",
+        "| `discord` |",
+        "| `codeberg` | codeberg.org/user/settings/applications | `read:user` | yes | nothing |\n"
+        "| `discord` |",
+    )
+    assert copy.edited() == {module, "app/provider_settings.py", "docs/PROVIDERS.md"}
+    copy.lint()
+    copy.test("tests/unit/test_provider_docs.py", "tests/unit/test_provider_settings.py")
+    assert copy.run("-c", READ_PROFILE) == "7 ada ada@example.com False a\n"
+    copy.run("-m", "app.cli", "migrate", DATABASE_URL=copy.database_url)
+    given = [{"id": "codeberg", "client_id": "x", "client_secret": "y"}]
+    with copy.client(GATEPOST_PROVIDERS=json.dumps(given)) as client:
+        body = {"provider": "codeberg", "callbackURL": "/in"}
+        url = httpx.URL(ok(client.post("/api/auth/sign-in/social", json=body))["url"])
+        assert str(url).startswith("https://codeberg.org/login/oauth/authorize?")
+        assert url.params["redirect_uri"] == "http://gatepost.test/api/auth/callback/codeberg"
+        assert url.params["scope"] == "read:user"
+        assert url.params["code_challenge_method"] == "S256"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support import KEYS
 
+pytestmark = pytest.mark.every_server
+
 USERS, SESSIONS = "/rest/v1/users", "/rest/v1/sessions"
 FULL = {"Prefer": "return=representation"}
 BACKEND = {"apikey": KEYS["backend"]}
@@ -267,7 +269,10 @@ async def test_maximum_of_rows_holds_for_every_level(client: httpx.AsyncClient) 
     await client.post(SESSIONS, json=[{"user_id": user["id"], "expires_at": SOON}] * 1100)
     answer = await client.get(SESSIONS + "?select=id", headers={"Prefer": "count=exact"})
     assert (len(answer.json()), answer.headers["content-range"]) == (1000, "0-999/1100")
-    assert len((await client.get(SESSIONS + "?limit=5000")).json()) == 1000
+    more = await client.get(SESSIONS + "?limit=5000")
+    # without a total, as PostgREST has it, the header does not say whether there is more
+    assert (more.status_code, len(more.json())) == (200, 1000)
+    assert (answer.status_code, more.headers["content-range"]) == (206, "0-999/*")
     embedded = await client.get(USERS + "?select=sessions(id)")
     assert len(embedded.json()[0]["sessions"]) == 1000
 

@@ -40,6 +40,8 @@ from tests.integration.model import (
 )
 from tests.support import KEYS, Server, environment
 
+pytestmark = pytest.mark.every_server
+
 Item = TypeVar("Item")
 
 EXPLORE: Final = os.environ.get("MODEL_EXAMPLES")
@@ -73,6 +75,10 @@ def made_rows() -> Tables:
             "image": chance.choice(IMAGES),
             "created_at": chance.choice(MOMENTS),
             "updated_at": chance.choice(MOMENTS),
+            "role": chance.choice((None, "user", "admin")),
+            "banned": chance.random() < 0.2,
+            "ban_reason": chance.choice((None, "spam")),
+            "ban_expires": chance.choice(MOMENTS),
         }
         for number in range(40)
     ]
@@ -87,6 +93,7 @@ def made_rows() -> Tables:
             "user_agent": chance.choice(AGENTS),
             "created_at": chance.choice(MOMENTS),
             "updated_at": chance.choice(MOMENTS),
+            "impersonated_by": chance.choice(owners[:3]),
         }
         for _ in range(120)
     ]

@@ -21,6 +21,8 @@ from app.schema import RELATIONS, ForeignKey, Int32, Int64, Json, Relation, Secr
 from app.settings import Settings
 from tests.support import KEYS, environment
 
+pytestmark = pytest.mark.every_server
+
 DDL: Final = """
     CREATE TABLE categories (
         code text PRIMARY KEY,

@@ -86,13 +86,15 @@ class Dev:
 
 
 @contextmanager
-def dev(project: Path, **settings: str) -> Iterator[Dev]:
+def dev(project: Path, option: str | None = None, **settings: str) -> Iterator[Dev]:
+    """With the name of an option the port is given by it, and otherwise by PORT."""
     port = free_port()
+    given = {} if option else {"PORT": str(port)}
     output, errors = project / "output", project / "errors"
     with output.open("wb") as stdout, errors.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "dev"],
-            cwd=project, env=os.environ | {"PORT": str(port)} | settings,
+            [sys.executable, "-m", "app.cli", "dev", *([option, str(port)] if option else [])],
+            cwd=project, env=os.environ | given | settings,
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -139,6 +141,15 @@ class TestDev:
             "Applying the migrations",
         ]
 
+    def test_mixed_names_of_this_machine_are_a_warning(self, project: Path) -> None:
+        pages = "http://localhost:5173"
+        with dev(project, GATEPOST_TRUSTED_ORIGINS=pages) as running:
+            said = running.errors.read_text().splitlines()
+            base_url = running.url
+        other = base_url.replace("127.0.0.1", "localhost")
+        assert said[0].startswith(f"Warning: {pages} does not go with GATEPOST_BASE_URL={base_url}")
+        assert said[0].endswith(f"open http://127.0.0.1:5173, or set GATEPOST_BASE_URL={other}")
+
     def test_no_rate_limit_is_in_the_way(self, project: Path) -> None:
         wrong = {"email": "ann@example.com", "password": "a wrong one"}
         with dev(project) as running, httpx.Client(timeout=30) as http:
@@ -164,6 +175,40 @@ class TestDev:
                 )  # fmt: skip
                 [user] = json.loads(done.stdout)
                 assert user["email"] in running.users
+
+    def test_operators_commands_find_the_database_here(self, project: Path) -> None:
+        assert "DATABASE_URL is not set" in one_line(gatepost(project, "users", "find"), 2)
+        assert not (project / ".gatepost").exists()
+        with dev(project) as running:
+            running.add("there@example.com")
+            found = gatepost(project, "users", "find", "--json")
+            assert found.returncode == 0, found.stderr
+            assert found.stderr == (
+                "DATABASE_URL is not set: using the database in .gatepost/postgres\n"
+            )
+            assert [user["email"] for user in json.loads(found.stdout)["users"]] == running.users
+        # also while nothing serves
+        deleted = gatepost(project, "users", "delete", "there@example.com", "--yes")
+        assert deleted.returncode == 0, deleted.stderr
+        assert json.loads(gatepost(project, "users", "find", "--json").stdout)["users"] == []
+        assert postmasters(project) == []
+
+    def test_check_looks_at_the_settings_and_the_database_here(self, project: Path) -> None:
+        (project / ".env.local").write_text("GATEPOST_PROVIDERS=providers.toml")
+        entry = '[[providers]]\nid = "own"\nclient_id = "gatepost"\nclient_secret = "hunter2"\n'
+        with dev(project, GATEPOST_PROVIDERS="") as running:
+            url = f"{running.url}/dev/provider/.well-known/openid-configuration"
+            (project / "providers.toml").write_text(
+                f'{entry}discovery_url = "{url}"\nallow_private_addresses = true\n'
+            )
+            done = gatepost(project, "check", PORT=running.url.rpartition(":")[2])
+        assert done.returncode == 7, done.stderr
+        levels = {line[6:20].strip(): line[:4] for line in done.stdout.splitlines()}
+        assert [levels[name] for name in ("settings", "connection", "migrations", "provider")] == [
+            "ok  ", "ok  ", "ok  ", "fail",
+        ]  # fmt: skip
+        assert "own does not know this client: HTTP 401 invalid_client" in done.stdout
+        assert "hunter2" not in done.stdout + done.stderr
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_signal_stops_the_service_and_its_database(self, project: Path, number: int) -> None:
@@ -225,15 +270,27 @@ class TestDev:
             assert running.users == []
             assert not (project / ".gatepost" / "postgres").exists()
 
+    def test_dotenv_of_ones_own_comes_before_the_one_in_version_control(
+        self, project: Path, empty_url: str
+    ) -> None:
+        (project / ".env.local").write_text(f"DATABASE_URL={empty_url}\n")
+        (project / ".env").write_text(f"DATABASE_URL={NOWHERE}\n")
+        with dev(project) as running:
+            assert running.users == []
+
     def test_taken_port_is_reported_before_a_database_is_created(self, project: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             message = one_line(gatepost(project, "dev", PORT=str(port)), 1)
         assert f"port {port} of 127.0.0.1 is taken" in message
-        suggested = re.search(r"PORT=(\d+) make serve$", message)
+        suggested = re.search(r"--port (\d+), or PORT=(\d+) in the environment$", message)
         assert suggested
-        assert suggested[1] != str(port)
+        assert suggested[1] == suggested[2] != str(port)
         assert not (project / ".gatepost" / "postgres").exists()
+
+    def test_port_option_wins_over_the_environment(self, project: Path, empty_url: str) -> None:
+        with dev(project, option="--port", PORT="1", DATABASE_URL=empty_url) as running:
+            assert running.line("Gatepost") == running.url
 
     def test_address_of_another_machine_is_an_error(self, project: Path) -> None:
         message = one_line(gatepost(project, "dev", HOST="192.0.2.1", PORT=str(free_port())), 1)
@@ -241,17 +298,22 @@ class TestDev:
 
     def test_unreachable_database_is_an_error(self, project: Path) -> None:
         done = gatepost(project, "dev", DATABASE_URL=NOWHERE, PORT=str(free_port()))
-        message = one_line(done, 1)
+        said, message = done.stderr.splitlines()
+        assert said.startswith("Applying the migrations to ")
+        assert (done.returncode, message.startswith("gatepost: ")) == (1, True)
         assert "127.0.0.1:1/gatepost" in message
         assert "connection refused" in message
-        assert "hunter2" not in message
+        assert "hunter2" not in done.stderr
 
     def test_unknown_database_user_is_an_error(self, project: Path, empty_url: str) -> None:
         url = urlsplit(empty_url)
         ghost = url._replace(netloc=f"ghost:hunter2@{url.netloc.rpartition('@')[2]}").geturl()
-        message = one_line(gatepost(project, "dev", DATABASE_URL=ghost, PORT=str(free_port())), 1)
+        done = gatepost(project, "dev", DATABASE_URL=ghost, PORT=str(free_port()))
+        said, message = done.stderr.splitlines()
+        assert said.startswith("Applying the migrations to ")
+        assert (done.returncode, message.startswith("gatepost: ")) == (1, True)
         assert "ghost" in message
-        assert "hunter2" not in message
+        assert "hunter2" not in done.stderr
 
     def test_malformed_address_is_not_repeated(self, project: Path) -> None:
         url = "postgres://app:hunter2/more@db/gatepost"
@@ -284,11 +346,14 @@ class TestMigrate:
 
 
 class TestServe:
-    def test_serve_does_not_migrate(self, project: Path, empty_url: str) -> None:
+    @pytest.mark.parametrize("option", [False, True])
+    def test_serve_does_not_migrate(self, project: Path, empty_url: str, option: bool) -> None:
         port = free_port()
+        options = ["--host", "127.0.0.1", "--port", str(port)] if option else []
+        address = {"HOST": "192.0.2.1", "PORT": "1"} if option else {"PORT": str(port)}
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve"],
-            cwd=project, env=os.environ | {"DATABASE_URL": empty_url, "PORT": str(port)},
+            [sys.executable, "-m", "app.cli", "serve", *options],
+            cwd=project, env=environment(empty_url) | address,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         with process:
@@ -357,21 +422,44 @@ def test_uvicorn_gives_the_same_responses_as_serve(service: Service, tmp_path: P
             assert [response_to(url, path) for url in urls] == [expected, expected]
 
 
-LOADED = "import sys, app.{}; print(*sys.modules)"
+LOADED = "import sys, app.server, app.main; print(*sys.modules)"
+LOADED_BY_COMMAND = """
+import atexit, sys
+atexit.register(lambda: print("loaded", *sys.modules))
+sys.argv[0] = "gatepost"
+from app.cli import main
+main()
+"""
+
+
+def test_server_imports_only_what_it_runs() -> None:
+    done = run([sys.executable, "-c", LOADED], ROOT, {})
+    assert done.returncode == 0, done.stderr
+    assert {"app", "asyncpg"} <= {*done.stdout.split()}
+    unused = ("app.devserver", "app.cli", "typer", "httpx", "jinja2", "ua_parser")
+    off = ("app.admin_page", "app.webhooks", "app.webhook_queue", "app.statements.webhooks")
+    assert {*done.stdout.split()}.isdisjoint((*unused, *off, "app.auth.sightings"))
 
 
 @pytest.mark.parametrize(
-    ("module", "unused"),
+    ("command", "loaded", "unused"),
     [
-        ("server", ("app.devserver", "app.cli", "typer")),
-        ("cli", ("app.devserver", "app.main", "uvicorn")),
+        (["--version"], "app.cli", ("app.commands.serve", "app.settings", "rich")),
+        (["serve", "--help"], "app.commands.serve", ("app.settings", "app.server")),
+        (["migrate", "--help"], "asyncpg", ("app.devserver", "app.purge", "starlette", "uvicorn")),
+        (["users", "find", "--help"], "asyncpg", ("app.auth", "starlette")),
+        (["dev", "--help"], "asyncpg", ("app.devserver", "uvicorn")),
     ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_module_imports_only_what_it_runs(module: str, unused: Sequence[str]) -> None:
-    done = run([sys.executable, "-c", LOADED.format(module)], ROOT, {})
+def test_command_imports_only_what_it_runs(
+    command: list[str], loaded: str, unused: Sequence[str]
+) -> None:
+    done = run([sys.executable, "-c", LOADED_BY_COMMAND, *command], ROOT, {})
     assert done.returncode == 0, done.stderr
-    assert {"app", "asyncpg"} <= {*done.stdout.split()}
-    assert {*done.stdout.split()}.isdisjoint(unused)
+    modules = {*done.stdout.partition("loaded ")[2].split()}
+    assert loaded in modules
+    assert modules.isdisjoint({"app.main", "app.devserver.postgres", *unused})
 
 
 BAD = [
@@ -389,7 +477,7 @@ def test_bad_setting_is_one_line_that_names_it(
 ) -> None:
     settings = {"DATABASE_URL": NOWHERE, name: value}
     if command in UVICORN:
-        message = one_line(run(UVICORN[command], project, settings), 1)
+        message = one_line(run(UVICORN[command], project, settings), 2)
     else:
         message = one_line(gatepost(project, command, **settings), 2)
     assert name in message

@@ -21,7 +21,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.sql import Statement
 from app.statements import sessions
-from app.statements.sessions import UserSession
+from app.statements.sessions import SessionStatements, UserSession
 from tests.support import KEYS, LOCAL_PROXY, SECRET, environment
 
 BASE = "http://gatepost.test"
@@ -267,8 +267,8 @@ async def test_cancelled_query_leaves_no_lookup_waiting() -> None:
 class SharingLoader(SessionLoader):
     """The mistake that the race must find: a lookup joins one that is under way."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, statements: SessionStatements) -> None:
+        super().__init__(database, statements)
         self._loading: dict[str, asyncio.Future[UserSession | None]] = {}
 
     def load(self, token: str) -> asyncio.Future[UserSession | None]:

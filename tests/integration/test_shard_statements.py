@@ -22,6 +22,8 @@ from app.settings import Settings
 from app.statements import sessions
 from tests.support import KEYS, ROOT, environment
 
+pytestmark = pytest.mark.every_server
+
 FILL = """
     INSERT INTO users (id, name, email)
     SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'n' || n, n || '@example.com'

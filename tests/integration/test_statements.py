@@ -1,7 +1,10 @@
 """Every fixed statement can be planned, scans no large table, and selects what its rows hold."""
 
 import asyncio
+import re
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -11,7 +14,9 @@ from app.database import connect
 from app.explain import explain
 from app.schema import RELATIONS, Session, User
 from app.sql import Statement
-from app.statements import every_statement, sessions, users
+from app.statements import admin_page, events, every_statement, sessions, users
+
+pytestmark = pytest.mark.every_server
 
 ALL = list(every_statement())
 WITH_ROW = [statement for statement in ALL if statement.row is not None]
@@ -24,6 +29,10 @@ FILL = """
     SELECT id, id::text, 'credential', '' FROM users;
     INSERT INTO verifications (identifier, value, expires_at)
     SELECT 'reset-password:' || id, id::text, now() + '1 hour' FROM users;
+    INSERT INTO erasures (user_pseudonym, email_pseudonym, counts)
+    SELECT md5(id::text), md5(email), '{}' FROM users;
+    INSERT INTO session_policies (user_id, idle_lifetime) SELECT id, 3600 FROM users;
+    INSERT INTO session_activity (session_id, seen_at) SELECT id, now() FROM sessions;
     ANALYZE;
 """
 
@@ -49,8 +58,38 @@ def test_statement_scans_no_large_table(
     statement: Statement[Any], plans: dict[Statement[Any], str]
 ) -> None:
     assert "(cost=" in plans[statement]
-    for table in RELATIONS:
+    for table in (*RELATIONS, "session_activity"):
         assert f"Seq Scan on {table}" not in plans[statement]
+
+
+AFTER_ALL, SOMEBODY = UUID(int=2**128 - 1), UUID(int=1)
+NEWEST = {
+    admin_page.newest_sessions: (
+        "sessions_created_at_id_idx", datetime(9999, 1, 1, tzinfo=UTC), AFTER_ALL, 51,
+    ),
+    events.newest: ("events_pkey", AFTER_ALL, 51),
+    events.newest_of_type: ("events_type_id_idx", AFTER_ALL, "user.updated", 51),
+    events.newest_of_user: ("events_user_id_id_idx", AFTER_ALL, SOMEBODY, 51),
+    events.newest_within: ("events_pkey", AFTER_ALL, UUID(int=0), "session.created", 51),
+    events.bound: ("events_pkey", AFTER_ALL, 1, 20000),
+}  # fmt: skip
+"""The statements of the page /admin that give the newest rows: an index, and values."""
+
+
+@pytest.mark.usefixtures("plans")  # which has filled the tables
+@pytest.mark.parametrize("newest", NEWEST, ids=lambda statement: statement.name)
+async def test_newest_rows_are_read_from_the_end_of_an_index(
+    newest: Statement[Any], module_database_url: str
+) -> None:
+    index, *values = NEWEST[newest]
+    connection = await asyncpg.connect(module_database_url)
+    try:
+        rows = await connection.fetch(f"EXPLAIN {newest.text}", *values)
+    finally:
+        await connection.close()
+    plan = "\n".join(row[0] for row in rows)
+    assert re.search(f"Index (Only )?Scan Backward using {index} on", plan), plan
+    assert "Sort" not in plan
 
 
 def test_statement_names_are_unique_and_in_the_text() -> None:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app import doctor
+from app import additional, doctor
 from app.database import connect
 from app.doctor import Finding, judge_version
 from app.errors import StatementError
@@ -23,12 +23,12 @@ from app.migrations import catalogue, files
 from app.settings import Settings
 from app.sql import raw_statement
 from tests.migrations.conftest import INDEX, NICKNAME, gatepost, migrate
-from tests.support import KEYS, ROOT, Server, running_service
+from tests.support import KEYS, Server, running_service
 
-ROLE_SQL = (ROOT / "db" / "service_role.sql").read_text()
+ROLE_SQL = files.SERVICE_ROLE.read_text() + files.SERVICE_GRANTS.read_text()
 CHECKS = [
     "connection", "server version", "primary", "pooler", "time zone", "clock", "privileges",
-    "idle limit", "migrations", "schema", "indexes",
+    "events", "idle limit", "dbmate", "migrations", "schema", "indexes",
 ]  # fmt: skip
 
 
@@ -37,7 +37,11 @@ def settings(url: str, direct: str | None = None) -> Settings:
 
 
 def examine(given: Settings, **more: Callable[[], datetime]) -> list[Finding]:
-    return asyncio.run(doctor.examine(given, **more))
+    found = asyncio.run(doctor.examine(given, **more))
+    for finding in found:  # one that is not ok says what to do next
+        assert (finding.level == "ok") is (finding.next is None), finding
+        assert finding.text.endswith(finding.next or ""), finding
+    return found
 
 
 def checked(given: Settings, check: str, **more: Callable[[], datetime]) -> Finding:
@@ -115,6 +119,7 @@ def other_pid(data: bytes) -> bytes:
     return data if at < 0 else data[: at + 5] + b"\0\0\0\x01" + data[at + 9 :]
 
 
+@pytest.mark.every_server
 def test_migrated_database_passes_every_check(database_url: str) -> None:
     found = examine(settings(database_url))
     assert [finding.check for finding in found] == CHECKS
@@ -170,6 +175,7 @@ def test_server_that_takes_no_writes_is_named(postgres: Server, database_url: st
     assert "no writes" in found.text
 
 
+@pytest.mark.every_server
 def test_role_without_a_limit_for_idle_transactions_is_warned_of(
     postgres: Server, database_url: str
 ) -> None:
@@ -178,6 +184,7 @@ def test_role_without_a_limit_for_idle_transactions_is_warned_of(
     assert checked(settings(database_url), "idle limit").level == "warn"
 
 
+@pytest.mark.every_server
 def test_time_zone_must_be_utc(postgres: Server, database_url: str) -> None:
     def elsewhere(data: bytes) -> bytes:
         return data.replace(b"timezone\0UTC\0", b"timezone\0+08\0")
@@ -219,13 +226,13 @@ def test_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
     migrate(database_url, folder=later)
     found = checked(settings(database_url), "migrations")
     assert (found.level, NICKNAME in found.text, INDEX in found.text) == ("warn", True, True)
-    assert checked(settings(database_url), "schema").level == "warn"
+    schema = checked(settings(database_url), "schema")
+    assert (schema.level, "column users.nickname" in schema.text) == ("ok", True)
 
 
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ("ALTER TABLE users ADD COLUMN extra text", "+ column users.extra: text"),
         ("ALTER TABLE users DROP COLUMN image", "- column users.image: text"),
         ("ALTER TABLE users ALTER name DROP NOT NULL", "+ column users.name: text --"),
         ("DROP INDEX sessions_user_id_idx", "- index sessions.sessions_user_id_idx"),
@@ -243,7 +250,6 @@ def test_newer_schema_is_a_warning(database_url: str, later: Path) -> None:
             "+ table sessions: WITH (autovacuum_vacuum_sc",
         ),
         ("ALTER TABLE users SET (autovacuum_enabled = off)", "+ table users: WITH (autovacuum_e"),
-        ("CREATE VIEW v AS SELECT 1", "+ other v: relation of kind v"),
         ("COMMENT ON COLUMN users.id IS NULL", "- column users.id"),
         (
             "CREATE OR REPLACE FUNCTION set_row_times() RETURNS trigger LANGUAGE plpgsql"
@@ -261,6 +267,171 @@ def test_schema_names_each_difference(
     assert line in found.text
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("ALTER TABLE users ADD COLUMN extra text", "column users.extra"),
+        ("ALTER TABLE users ADD COLUMN extra text NOT NULL DEFAULT 'x'", "column users.extra"),
+        ("CREATE VIEW v AS SELECT 1", "other v"),
+        ("CREATE TABLE mine (a int NOT NULL)", "table mine, column mine.a"),
+        ("CREATE INDEX mine ON users (name)", "index users.mine"),
+        ("ALTER TABLE users ADD CONSTRAINT mine CHECK (name <> 'x')", "constraint users.mine"),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function f()"),
+    ],
+)
+def test_schema_is_not_disturbed_by_what_is_beside_it(
+    postgres: Server, database_url: str, change: str, named: str
+) -> None:
+    postgres.sql(change, urlsplit(database_url).path[1:])
+    found = checked(settings(database_url), "schema")
+    assert found.level == "ok"
+    assert found.text.startswith(f"as in db/schema.sql, and beside it {named}")
+
+
+def declaring(url: str, folder: Path, text: str) -> Settings:
+    path = folder / "gatepost.toml"
+    path.write_text(text)
+    return replace(settings(url), schema=additional.load("GATEPOST_SCHEMA", str(path)))
+
+
+def test_column_that_nobody_writes_is_a_fault(
+    postgres: Server, database_url: str, tmp_path: Path
+) -> None:
+    database = urlsplit(database_url).path[1:]
+    postgres.sql("ALTER TABLE users ADD COLUMN plan text NOT NULL", database)
+    found = checked(settings(database_url), "schema")
+    assert (found.level, found.text[:25]) == ("fail", "nobody writes users.plan:")
+    for more, level in (("", "fail"), ("required = true", "ok"), ("default = 'free'", "ok")):
+        given = declaring(database_url, tmp_path, f"[users.plan]\ntype = 'string'\n{more}\n")
+        by_check = {finding.check: finding for finding in examine(given)}
+        assert by_check["schema"].level == level, more
+        assert by_check["own schema"].level == "ok"
+
+
+INVOICES = """
+[tables.invoices]
+key = ["id"]
+[tables.invoices.columns]
+id = { type = "uuid", database_default = "gen_random_uuid()" }
+user_id = { type = "uuid", references = "users" }
+amount = "numeric"
+"""
+INVOICES_SQL = """
+    CREATE TABLE invoices (
+        id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+        user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+        amount numeric(10, 2) NOT NULL,
+        undeclared text
+    );
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "text"),
+    [
+        ("", "ok", "as in the file of GATEPOST_SCHEMA"),
+        ("DROP TABLE invoices", "fail", "invoices.id is declared, and not in the database"),
+        (
+            "ALTER TABLE invoices ALTER amount TYPE text",
+            "fail",
+            "invoices.amount is declared as numeric, and is text",
+        ),
+        (
+            "ALTER TABLE invoices DROP CONSTRAINT invoices_pkey",
+            "fail",
+            "invoices has no unique key (id)",
+        ),
+        (
+            "ALTER TABLE invoices DROP CONSTRAINT invoices_user_id_fkey",
+            "fail",
+            "invoices.user_id has no foreign key to users",
+        ),
+        (
+            "ALTER TABLE invoices ALTER id DROP DEFAULT",
+            "warn",
+            "invoices.id: its database_default is none, not gen_random_uuid()",
+        ),
+    ],
+)
+def test_declared_table_is_compared_with_the_database(
+    postgres: Server, database_url: str, tmp_path: Path, change: str, level: str, text: str
+) -> None:
+    postgres.sql(INVOICES_SQL + change, urlsplit(database_url).path[1:])
+    given = declaring(database_url, tmp_path, INVOICES)
+    found = {finding.check: finding for finding in examine(given)}
+    assert found.keys() == {*CHECKS, "own schema"}
+    assert (found["own schema"].level, found["own schema"].text[: len(text)]) == (level, text)
+
+
+@pytest.mark.parametrize(
+    ("column", "declared", "level", "text"),
+    [
+        ("plan text", "type='string'", "ok", ""),
+        ("plan varchar(10)", "type='string'", "ok", ""),
+        ("plan integer", "type='string'", "fail", "users.plan is declared as text, and is integer"),
+        ("other text", "type='string'", "fail", "users.plan is declared, and not in the database"),
+        (
+            "plan text DEFAULT 'x'",
+            "type='string'",
+            "warn",
+            "users.plan: sign-up writes null and not 'x'::text: declare the default",
+        ),
+        ("plan text DEFAULT 'x'", "type='string', default='x'", "ok", ""),
+        (
+            "plan text DEFAULT 'x'",
+            "type='string', input=false",
+            "warn",
+            "users.plan: declare the default 'x'::text, which shows who is registered",
+        ),
+        ("plan text DEFAULT 'x'", "type='string', input=false, returned=false", "ok", ""),
+        ("plan timestamptz(3)", "type='date'", "ok", ""),
+        (
+            "plan text[]",
+            "type='string[]'",
+            "fail",
+            "users.plan is declared as jsonb, and is text[]",
+        ),
+    ],
+)
+def test_declared_field_is_compared_with_the_database(
+    postgres: Server,
+    database_url: str,
+    tmp_path: Path,
+    column: str,
+    declared: str,
+    level: str,
+    text: str,
+) -> None:
+    postgres.sql(f"ALTER TABLE users ADD {column}", urlsplit(database_url).path[1:])
+    given = declaring(database_url, tmp_path, f"[users]\nplan = {{{declared}}}\n")
+    found = {finding.check: finding for finding in examine(given)}["own schema"]
+    assert (found.level, found.text[: len(text)]) == (level, text)
+
+
+def test_grant_that_a_table_needs_is_said_and_stays(
+    postgres: Server, database_url: str, tmp_path: Path
+) -> None:
+    database = urlsplit(database_url).path[1:]
+    postgres.sql(INVOICES_SQL, database)
+    schema = declaring(database_url, tmp_path, INVOICES).schema
+    with role(postgres, database) as url:
+        given = replace(settings(url, database_url), schema=schema)
+
+        def privileges() -> Finding:
+            return {finding.check: finding for finding in examine(given)}["privileges"]
+
+        found = privileges()
+        assert found.level == "fail"
+        statement = (found.next or "").removeprefix("run ")
+        assert statement.startswith("GRANT SELECT, INSERT, UPDATE, DELETE ON invoices TO ")
+        postgres.sql(statement, database)
+        assert privileges().level == "ok"
+        # what a deployment runs with every release takes nothing of it back
+        postgres.sql(ROLE_SQL.replace("gatepost_service", urlsplit(url).username or ""), database)
+        assert privileges().level == "ok"
+
+
+@pytest.mark.every_server
 def test_schema_ignores_the_order_of_storage_parameters(
     postgres: Server, database_url: str
 ) -> None:
@@ -270,6 +441,7 @@ def test_schema_ignores_the_order_of_storage_parameters(
     assert checked(settings(database_url), "schema").level == "ok"
 
 
+@pytest.mark.every_server
 def test_catalogue_file_is_up_to_date(database_url: str) -> None:
     objects = asyncio.run(catalogue.read(database_url))
     assert catalogue.EXPECTED.read_text() == catalogue.render(objects)

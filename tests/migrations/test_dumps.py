@@ -7,6 +7,8 @@ import pytest
 from tests.migrations.conftest import dump, plain
 from tests.support import Server
 
+pytestmark = pytest.mark.every_server
+
 TABLE = "CREATE TABLE public.users (\n    id uuid NOT NULL\n);"
 SET = "ALTER TABLE ONLY public.users ALTER COLUMN id SET"
 

@@ -125,7 +125,7 @@ GOOD: dict[str, str] = {
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "scripts/lint_migrations.py", folder],
+        [sys.executable, "-m", "scripts.lint_migrations", folder],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip

@@ -18,6 +18,8 @@ from app.migrations.runner import LockOptions, status
 from tests.migrations.conftest import EXTRA, INDEX, NICKNAME, dump, gatepost, migrate, start
 from tests.support import KEYS, Server, running_service, wait_until
 
+pytestmark = pytest.mark.every_server
+
 COLUMN, BUILD = EXTRA
 ALL = [*files.versions(), NICKNAME, INDEX]
 

@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from app.migrations import files
-from tests.conftest import SERVERS
 from tests.migrations.conftest import EXTRA
 from tests.support import ROOT, Server
 
 # Code against schema: which server is of no account, and one run takes a minute.
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 REST_API = "tests/integration/test_rest_api.py"
 CLIENTS = (REST_API, "tests/integration/test_rest_door.py", "tests/interop/test_postgrest_py.py")

@@ -1,7 +1,11 @@
 """The check on a session's token accepts what it accepted before it was made quick."""
 
+import pytest
+
 from tests.migrations.conftest import migrate
 from tests.support import Server
+
+pytestmark = pytest.mark.every_server
 
 SHAPE = """
     SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint

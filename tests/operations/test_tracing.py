@@ -283,7 +283,7 @@ def test_what_is_off_is_not_imported_and_what_is_missing_is_named() -> None:
         cwd=ROOT, env=given | {"GATEPOST_TRACING": "true"},
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "gatepost: GATEPOST_TRACING is on: it needs pip install 'gatepost[otel]'"
     ]

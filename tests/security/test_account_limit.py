@@ -9,11 +9,9 @@ import httpx
 import pytest
 
 from app.auth.account_limit import LIMIT
-from tests.conftest import SERVERS
 from tests.support import LOCAL_PROXY, SECRET, Server, Service, running_service
 
 pytestmark = [
-    pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True),
     pytest.mark.parametrize("mode", ["database", "memory"]),
 ]
 

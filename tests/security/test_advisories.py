@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from tests.conftest import SERVERS
 from tests.security.target import (
     BASE,
     FUZZER,
@@ -19,9 +18,6 @@ from tests.security.target import (
     attacked,
 )
 from tests.support import wait_until
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
-pytestmark = ON_ONE_POSTGRES
 
 
 @pytest.fixture(scope="module")

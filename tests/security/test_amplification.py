@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from tests.conftest import SERVERS
 from tests.security.target import BASE, Request, Target, attacked
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 
 @pytest.fixture
@@ -18,7 +14,6 @@ def target(database_url: str, tmp_path: Path) -> Iterator[Target]:
         yield target
 
 
-@ON_ONE_POSTGRES
 def test_not_every_wrong_item_is_named(target: Target) -> None:
     headers = ((b"content-type", b"application/json"), (b"origin", BASE.encode()))
     body = b'{"provider":"x","scopes":[' + b"1," * 30_000 + b"1]}"
@@ -28,7 +23,6 @@ def test_not_every_wrong_item_is_named(target: Target) -> None:
     assert len(answer.body) < 4096
 
 
-@ON_ONE_POSTGRES
 def test_cookies_that_a_subdomain_sets_make_no_answer_too_long_for_a_proxy(target: Target) -> None:
     """A browser keeps 180 of a site; nginx refuses a head of more than 4 KiB."""
     names = {f"better-auth.session_data.{number}" for number in range(180)}

@@ -14,10 +14,7 @@ import pytest
 import uvicorn
 
 from app.client_address import ClientAddresses
-from tests.conftest import SERVERS
 from tests.support import SECRET, Server, Service, running_service
-
-ON_ONE_POSTGRES = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 BASE = "http://auth.gatepost.test"
 WRONG = {"email": "nobody@example.com", "password": "wrong password"}
@@ -46,7 +43,6 @@ def statuses(running: Service, chains: list[str | None]) -> list[int]:
         ]
 
 
-@ON_ONE_POSTGRES
 @pytest.mark.parametrize("mode", ["database", "memory"])
 def test_invented_addresses_do_not_void_the_limit(
     postgres: Server, template: str, tmp_path: Path, mode: str
@@ -59,7 +55,6 @@ def test_invented_addresses_do_not_void_the_limit(
     assert "X-Forwarded-For from 127.0.0.1 is ignored" in log
 
 
-@ON_ONE_POSTGRES
 def test_behind_a_trusted_proxy_each_client_counts_for_itself(
     postgres: Server, template: str, tmp_path: Path
 ) -> None:
@@ -83,7 +78,6 @@ def test_behind_a_trusted_proxy_each_client_counts_for_itself(
         assert "is ignored" not in running.log.read_text()
 
 
-@ON_ONE_POSTGRES
 def test_session_has_the_address_that_counts(
     postgres: Server, template: str, tmp_path: Path
 ) -> None:

@@ -7,10 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import SERVERS
 from tests.support import ROOT, running_service, wait_until
-
-on_one_postgres = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 ORIGIN = "http://gatepost.test"
 GOOD = "correct horse battery"
@@ -58,13 +55,11 @@ def is_refused(answer: httpx.Response) -> bool:
     return True
 
 
-@on_one_postgres
 @pytest.mark.parametrize("password", COMMON)
 def test_it_is_refused_at_sign_up(client: httpx.Client, password: str) -> None:
     assert is_refused(sign_up(client, password)[1])
 
 
-@on_one_postgres
 def test_it_is_refused_when_the_password_changes(client: httpx.Client) -> None:
     _, answer = sign_up(client, GOOD)
     assert answer.status_code == 200
@@ -74,7 +69,6 @@ def test_it_is_refused_when_the_password_changes(client: httpx.Client) -> None:
     assert client.post("/change-password", json=change).status_code == 200
 
 
-@on_one_postgres
 def test_it_is_refused_at_a_reset_and_the_link_stays_good(
     client: httpx.Client, mails: Path
 ) -> None:
@@ -89,7 +83,6 @@ def test_it_is_refused_at_a_reset_and_the_link_stays_good(
     assert client.post("/reset-password", json=reset).status_code == 200
 
 
-@on_one_postgres
 def test_who_has_one_still_signs_in_and_the_setting_lets_it_be(
     module_database_url: str, tmp_path: Path, client: httpx.Client
 ) -> None:

@@ -53,8 +53,9 @@ def test_a_redirect_stays_on_trusted_origins(url: str) -> None:
         url,
         origins.header(url),
         origins.back(url),
+        origins.absolute(url),
         origins.back_with(url, "token", "t"),
-        origins.back_with_error(url, "E"),
+        origins.back_with_error(url, "E", "why"),
     )
     for place in ways:
         assert is_trusted(place), place

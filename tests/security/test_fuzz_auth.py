@@ -16,7 +16,6 @@ from app.auth.endpoint import AuthRoute, Endpoint
 from app.auth.validation import Check
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import SERVERS
 from tests.security.target import (
     BASE,
     CASES,
@@ -34,8 +33,6 @@ from tests.security.target import (
     signed,
 )
 from tests.support import environment
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 PREFIX: Final = "/api/auth"
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -387,7 +384,6 @@ def send(target: Target, request: Request) -> Answer:
     return answer
 
 
-@ON_ONE_POSTGRES
 def test_endpoint_withstands_whatever_it_is_sent(target: Target) -> None:
     statuses: set[int] = set()
 
@@ -399,7 +395,6 @@ def test_endpoint_withstands_whatever_it_is_sent(target: Target) -> None:
     assert {200, 302, 400, 401, 403} <= statuses  # or they are all turned away at the first check
 
 
-@ON_ONE_POSTGRES
 def test_another_spelling_of_a_path_is_no_endpoint(target: Target) -> None:
     def attack(example: Request) -> None:
         for request in mutated(example):

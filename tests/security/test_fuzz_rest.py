@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from app.rest.parser import OPERATORS
 from app.schema import RELATIONS
-from tests.conftest import SERVERS
 from tests.security.target import (
     VICTIM,
     VICTIMS_ADDRESS,
@@ -28,8 +27,6 @@ from tests.security.target import (
     mutated,
 )
 from tests.support import KEYS
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 TABLES: Final = tuple(RELATIONS)
 COLUMNS: Final = tuple(sorted({c for relation in RELATIONS.values() for c in relation.columns}))
@@ -319,7 +316,6 @@ def check_scopes(request: Request, key: str, answer: Answer) -> None:
     assert (answer.status == 401) == (key == "none"), str(request)
 
 
-@ON_ONE_POSTGRES
 def test_table_withstands_whatever_it_is_asked(target: Target) -> None:
     statuses: set[int] = set()
 

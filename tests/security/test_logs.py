@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from app.redaction import redact_server_logs, safe_path
-from tests.conftest import SERVERS
 from tests.support import (
     ROOT,
     SECRET,
@@ -91,7 +90,6 @@ def check(log: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 def test_service_logs_no_token(postgres: Server, template: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
@@ -102,7 +100,6 @@ def test_service_logs_no_token(postgres: Server, template: str, tmp_path: Path) 
     assert "/api/auth/reset-password/:token" in check(log)
 
 
-@pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_uvicorn_logs_no_token(
     postgres: Server, template: str, tmp_path: Path, command: str

@@ -13,6 +13,8 @@ from app.migrations import dbmate, files
 from tests.migrations.conftest import EXTRA, empty, folder, later, migrate
 from tests.support import Server, wait_until
 
+pytestmark = pytest.mark.every_server
+
 __all__ = ["empty", "folder", "later"]  # fixtures
 
 DUPLICATES = "INSERT INTO users (name, email) VALUES ('a', 'a@a.te'), ('a', 'b@a.te')"

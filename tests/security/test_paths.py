@@ -6,10 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.conftest import SERVERS
 from tests.security.target import BASE, FUZZERS_ADDRESS, PASSWORD, Request, Target, attacked
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 JSON: Final = ((b"content-type", b"application/json"), (b"origin", BASE.encode()))
 SIGN_IN: Final = f'{{"email":"{FUZZERS_ADDRESS}","password":"{PASSWORD}"}}'.encode()
@@ -34,7 +31,6 @@ def target(database_url: str, tmp_path: Path) -> Iterator[Target]:
         yield target
 
 
-@ON_ONE_POSTGRES
 def test_another_spelling_is_another_path(target: Target) -> None:
     for path in SPELLINGS:
         answer = target.wire.send(Request("POST", path, JSON, SIGN_IN))
@@ -49,7 +45,6 @@ def test_another_spelling_is_another_path(target: Target) -> None:
             assert not answer.all("set-cookie"), (name, method)
 
 
-@ON_ONE_POSTGRES
 def test_token_in_a_path_does_not_part_the_limit(target: Target) -> None:
     answers = [
         target.wire.send(Request("GET", b"/api/auth/reset-password/%024d?callbackURL=/" % number))

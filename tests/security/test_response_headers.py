@@ -15,10 +15,8 @@ from starlette.testclient import TestClient
 from app.auth.cookies import Signer
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import SERVERS
 from tests.support import KEYS, SECRET, Server, Service, environment, running_service
 
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 APP = "https://app.example.com"
 ANN = {"name": "Ann", "email": "ann@example.com", "password": "correct horse"}
 SETTINGS = {

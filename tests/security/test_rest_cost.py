@@ -12,7 +12,6 @@ import pytest
 
 from app.rest import queries
 from app.rest.places import for_key
-from tests.conftest import SERVERS
 from tests.support import KEYS, SECRET, Service, running_service
 
 READER = {"apikey": KEYS["reader"]}
@@ -30,9 +29,6 @@ FILL = """
     FROM users, generate_series(1, 200) n;
     ANALYZE;
 """
-
-
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 
 @pytest.fixture(params=[10, 1])

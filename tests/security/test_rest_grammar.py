@@ -10,24 +10,21 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RestError
 from app.rest import media, preferences
-from app.rest.api import _PLANS
+from app.rest.api import PLANS
 from app.rest.plan import Limits, Plan
 from app.rest.plan_cache import is_cacheable
 from app.rest.request import ApiRequest, RequestHeaders
 from app.schema import RELATIONS
 from app.settings import ServiceKey
-from tests.conftest import SERVERS
 from tests.integration.hostile import Attack
 from tests.integration.test_rest_hostile import App, app
 
 __all__ = ["app"]  # a fixture
-on_one_server = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 TIMES: Final = int(os.environ.get("GRAMMAR_EXAMPLES", "1"))
 SLOW: Final = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
@@ -40,7 +37,12 @@ columns = st.sampled_from(
 )
 tables = st.sampled_from(sorted(RELATIONS))
 junk = st.text("ab1.,()\"{}*%+=:!-_ \\\0é$'", max_size=8)
-names = st.one_of(columns, tables, st.sampled_from(["*", "x", "a.b", '"q"', "and", "not"]), junk)
+names = st.one_of(
+    columns,
+    tables,
+    st.sampled_from(["*", "x", "a.b", '"q"', "and", "not", "count", "count()"]),
+    junk,
+)
 operators = st.sampled_from(
     [
         *("eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is"),
@@ -73,7 +75,7 @@ items = st.recursive(
         lambda alias, name, cast: alias + name + cast,
         st.sampled_from(["", "", "x:", "token:", '"y":', "...", f'"{CANARY[:6]}":']),
         names,
-        st.sampled_from(["", "", "::text", "::int", "::x", ".count()", "->a"]),
+        st.sampled_from(["", "", "::text", "::int", "::x", ".count()", ".sum()", "->a"]),
     ),
     lambda inner: st.builds(
         lambda before, table, hint, parts: f"{before}{table}{hint}({','.join(parts)})",
@@ -139,7 +141,7 @@ def encoded(query: list[tuple[str, str]]) -> bytes:
 def planned(key: ServiceKey, table: str, method: str, given: RequestHeaders, query: bytes) -> Plan:
     request = ApiRequest.parse(key, RELATIONS[table], method, given, query)
     is_cacheable(query, request.query)
-    return _PLANS[method](request, RELATIONS, Limits(1000, 1.0))
+    return PLANS[method](request, RELATIONS, Limits(1000, 1.0))
 
 
 def answered(work: Callable[[], Any]) -> Any:
@@ -179,7 +181,6 @@ def test_headers_are_read_or_refused(accept: str, prefer: str) -> None:
     answered(lambda: preferences.parse(prefer))
 
 
-@on_one_server
 @settings(max_examples=400 * TIMES, deadline=None, suppress_health_check=SLOW)
 @given(
     query=queries.map(encoded),
@@ -195,7 +196,6 @@ def test_request_is_answered(
     app.withstands(Attack(f"/rest/v1/{table}?".encode() + query, headers=given, key=key))
 
 
-@on_one_server
 @settings(max_examples=200 * TIMES, deadline=None, suppress_health_check=SLOW)
 @given(
     query=queries.map(encoded),

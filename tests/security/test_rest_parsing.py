@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import RestError
 from app.rest import media, plan_cache, preferences
-from app.rest.api import _PLANS
+from app.rest.api import PLANS
 from app.rest.parser import MAX_QUERY
 from app.rest.plan import Limits
 from app.rest.request import ApiRequest, RequestHeaders
@@ -77,7 +77,7 @@ def read(query: bytes) -> None:
     plan_cache.split_values(query)
     request = ApiRequest.parse(KEY, RELATIONS["users"], "GET", NO_HEADERS, query)
     plan_cache.is_cacheable(query, request.query)
-    _PLANS["GET"](request, RELATIONS, Limits(1000, 1.0))
+    PLANS["GET"](request, RELATIONS, Limits(1000, 1.0))
 
 
 def seconds(work: Callable[[], object], times: int) -> float:

@@ -12,7 +12,6 @@ import pytest
 
 from app.environment import secret_list
 from app.errors import SettingsError
-from tests.conftest import SERVERS
 from tests.support import ROOT, SECRET, Server, environment, running_service
 
 GUESSABLE = [
@@ -78,7 +77,6 @@ def test_service_with_a_default_secret_ends_with_one_line() -> None:
     assert "GATEPOST_SECRET: it is a published default or placeholder" in line
 
 
-@pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 def test_mail_file_is_the_owners_alone(postgres: Server, template: str, tmp_path: Path) -> None:
     path = tmp_path / "mails"
     settings = {

@@ -18,10 +18,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import SERVERS
 from tests.support import environment
-
-pytestmark = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
 
 BASE = "http://gatepost.test"
 PASSWORD = "correct horse battery"

@@ -44,6 +44,13 @@ def test_cookies_are_set_and_cleared_as_better_auth_does() -> None:
     lines = cookies(domain=".example.com").session(TOKEN, remember=True, remembered=False)
     assert "; Domain=.example.com; Path=/" in lines[0]
     assert lines[1].startswith("better-auth.dont_remember=; Max-Age=0;")
+    for partitioned, end in ((False, "SameSite=None"), (True, "SameSite=None; Partitioned")):
+        other = cookies(secure=True, same_site="none", partitioned=partitioned)
+        lines = other.session(TOKEN, remember=True, remembered=False)
+        assert len(lines) == 2
+        # what ends one has the same attributes, or a browser would keep it
+        for line in (*lines, *other.all_cleared({})):
+            assert line.endswith(f"; Path=/; HttpOnly; Secure; {end}")
     jar = {"better-auth.session_data.0": "x", "other": "y"}
     assert [line.partition("=")[0] for line in cookies().all_cleared(jar)] == [
         "better-auth.session_token",
@@ -301,7 +308,8 @@ def test_message_has_its_link_as_text_and_as_html(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", NOTICES)
 def test_notice_is_a_text_without_a_link(kind: Any) -> None:
-    mail = notice(kind, "a@b.co")
+    mail = notice(kind, "a@b.co", provider="google")
     assert (mail["To"], mail["Subject"]) == ("a@b.co", NOTICES[kind][0])
     assert mail.get_content_type() == "text/plain"
     assert "http" not in mail.get_content()
+    assert ("google" in mail.get_content()) == (kind == "account-linked")

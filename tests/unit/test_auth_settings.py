@@ -4,8 +4,10 @@ from dataclasses import fields
 
 import pytest
 
+from app.admin_settings import AdminSettings
 from app.errors import SettingsError
-from app.settings import AuthSettings, MailSettings
+from app.provider_settings import SocialSettings
+from app.settings import AuthSettings, Claim, JwtSettings, MailSettings
 from tests.support import setting_samples
 
 SECRET = "hunter2-Zq3vR8mT1xY6bN4kW9sL2pH7cJ5d"
@@ -27,7 +29,11 @@ def refused(**environment: str) -> str:
     return message
 
 
-NEEDS = {"GATEPOST_SESSION_UPDATE_AGE": {"GATEPOST_SESSION_EXPIRES_IN": "34560000"}}
+CROSS_SITE = {"GATEPOST_COOKIE_SAME_SITE": "none"}
+NEEDS = {
+    "GATEPOST_SESSION_UPDATE_AGE": {"GATEPOST_SESSION_EXPIRES_IN": "34560000"},
+    "GATEPOST_PARTITIONED_COOKIES": CROSS_SITE,
+}
 """What a sample needs beside it."""
 
 GOOD = [
@@ -58,8 +64,25 @@ GOOD = [
     ("GATEPOST_SECURE_COOKIES", "off", "secure_cookies", False),
     ("GATEPOST_COOKIE_PREFIX", "shop", "cookie_prefix", "shop"),
     ("GATEPOST_COOKIE_DOMAIN", ".example.com", "cookie_domain", ".example.com"),
+    ("GATEPOST_COOKIE_SAME_SITE", "none", "cookie_same_site", "none"),
     ("MAIL_PRINT", "true", "mail", MailSettings(printed=True)),
     ("MAIL_FILE", "mails.jsonl", "mail", MailSettings(file="mails.jsonl")),
+    ("GATEPOST_JWT_ALGORITHM", "RS256", "jwt", JwtSettings(algorithm="RS256")),
+    ("GATEPOST_JWT_EXPIRES_IN", "60", "jwt", JwtSettings(expires_in=60)),
+    ("GATEPOST_JWT_ISSUER", "https://a.example", "jwt", JwtSettings(issuer="https://a.example")),
+    ("GATEPOST_JWT_AUDIENCE", "a, b", "jwt", JwtSettings(audience=("a", "b"))),
+    ("GATEPOST_JWT_CLAIMS", '{"role": "=user", "mail": "email"}', "jwt",
+     JwtSettings(claims={"role": Claim(None, "user"), "mail": Claim("email")})),
+    ("GATEPOST_JWT_HEADER", "false", "jwt", JwtSettings(header=False)),
+    ("GATEPOST_JWT_ROTATE_EVERY", "3600", "jwt", JwtSettings(rotate_every=3600)),
+    ("GATEPOST_JWT_GRACE", "3600", "jwt", JwtSettings(grace=3600)),
+    ("GATEPOST_ADMIN_ROLES", "admin, owner", "admin", AdminSettings(roles=("admin", "owner"))),
+    ("GATEPOST_DEFAULT_ROLE", "member", "admin", AdminSettings(default_role="member")),
+    ("GATEPOST_ROLES", '{"support": {"user": ["list"]}}', "admin",
+     AdminSettings(own={"support": {"user": frozenset(("list",))}})),
+    ("GATEPOST_IMPERSONATION_EXPIRES_IN", "10m", "admin",
+     AdminSettings(impersonation_expires_in=600)),
+    ("GATEPOST_OAUTH_STATE", "cookie", "social", SocialSettings(oauth_state="cookie")),
 ]  # fmt: skip
 
 
@@ -112,6 +135,20 @@ def test_host_cookies_are_named_so_where_that_is_possible() -> None:
         assert refused(**impossible, GATEPOST_HOST_COOKIES="on").startswith("GATEPOST_HOST_COOKIES")
 
 
+def test_cookies_for_other_sites_need_https() -> None:
+    assert read().cookie_same_site == "lax"
+    assert read(**CROSS_SITE).cookie_same_site == "none"
+    for plain in (
+        {"GATEPOST_BASE_URL": "http://127.0.0.1:8000"},
+        {"GATEPOST_SECURE_COOKIES": "off"},
+    ):
+        message = refused(**CROSS_SITE, **plain)
+        assert message.startswith("GATEPOST_COOKIE_SAME_SITE is none: ")
+        assert "GATEPOST_BASE_URL must begin with https://" in message
+    message = refused(GATEPOST_PARTITIONED_COOKIES="true")
+    assert message.startswith("GATEPOST_PARTITIONED_COOKIES is true: it needs GATEPOST_COOKIE_SAME")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -135,6 +172,7 @@ def test_host_cookies_are_named_so_where_that_is_possible() -> None:
         ("GATEPOST_SECURE_COOKIES", "true"),
         ("GATEPOST_COOKIE_PREFIX", "a b"),
         ("GATEPOST_COOKIE_DOMAIN", "example.com; Secure"),
+        ("GATEPOST_COOKIE_SAME_SITE", "None"),
         ("MAIL_URL", "https://hunter2@mail.example"),
         ("MAIL_URL", "smtp://"),
         ("MAIL_URL", "smtp://u:hunter2@h:port"),
@@ -148,3 +186,46 @@ def test_bad_value_is_refused_by_name(name: str, text: str) -> None:
 
 def test_mail_server_without_a_sender_is_refused() -> None:
     assert refused(MAIL_URL="smtp://mail.example").startswith("MAIL_FROM is not set")
+
+
+def test_providers_without_their_packages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.provider_settings.find_spec", lambda _: None)
+    providers = '[{"id": "github", "client_id": "a", "client_secret": "hunter2"}]'
+    assert "needs the extra social" in refused(GATEPOST_PROVIDERS=providers)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"GATEPOST_ADMIN_ROLES": "admin,user"},
+        {"GATEPOST_ADMIN_ROLES": "owner", "GATEPOST_DEFAULT_ROLE": "owner"},
+        {"GATEPOST_DEFAULT_ROLE": "a,b"},
+        {"GATEPOST_ROLES": "{}"},
+        {"GATEPOST_ROLES": "[]"},
+        {"GATEPOST_ROLES": "x"},
+        {"GATEPOST_ROLES": '{"a,b": {}}'},
+        {"GATEPOST_ROLES": '{"a": ["list"]}'},
+        {"GATEPOST_ROLES": '{"a": {"user": "list"}}'},
+        {"GATEPOST_ROLES": '{"a": {"user": [1]}}'},
+    ],
+)
+def test_roles_that_cannot_be_are_refused(settings: dict[str, str]) -> None:
+    assert refused(**settings).startswith("GATEPOST_")
+
+
+def test_roles_grant_what_they_say() -> None:
+    admin = read(
+        GATEPOST_ROLES='{"support": {"user": ["list", "get"]}, "admin": {"user": []}}'
+    ).admin
+    assert admin.may("support", "user", "list", "get")
+    assert admin.may("user,support", "user", "list")
+    assert not admin.may("support", "user", "ban")
+    assert not admin.may("admin", "user", "ban")  # as it is given
+    assert not admin.may("user, support", "user", "list")
+    everything = read().admin
+    assert everything.may("admin", "user", "set-role")
+    assert not everything.may("admin", "user", "impersonate-admins")
+    for role in (None, "", "user", "Admin", "admin "):
+        assert not everything.may(role, "user", "list")
+    assert read(GATEPOST_ADMIN_ROLES="owner").admin.may("owner", "user", "ban")
+    assert not read(GATEPOST_ADMIN_ROLES="owner").admin.may("admin", "user", "ban")

@@ -71,7 +71,7 @@ def upsert() -> None:
     async def upserted(self: Database, statement: Any, *arguments: Any, **more: Any) -> Any:
         if statement is not sessions.refresh:
             return await fetchrow(self, statement, *arguments, **more)
-        expires_at, token, _ = arguments
+        expires_at, token, *_ = arguments
         await asyncio.sleep(random.uniform(0, 0.05))  # so that few attempts show it
         return await fetchrow(self, _UPSERT, users[token], token, expires_at)
 

@@ -20,7 +20,6 @@ import msgspec
 import pytest
 
 from app.migrations import dbmate
-from tests.conftest import SERVERS
 from tests.faults.history import checker
 from tests.faults.history.checker import FinalState, Operation, Violation
 from tests.faults.history.clients import SETTINGS, Clients, row, session
@@ -38,7 +37,6 @@ from tests.migrations.test_previous_release import check_out, previous
 from tests.support import IN_CI, ROOT
 
 # Which server is of no account: what is tested is what the service makes of its failures.
-one_server = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True, scope="session")
 
 SECONDS: Final = float(os.environ.get("HISTORY_SECONDS") or 0)
 SEED: Final = int(os.environ.get("HISTORY_SEED") or random.randrange(1_000_000))
@@ -168,7 +166,6 @@ async def test_nothing_is_lost_or_comes_back_whatever_breaks(tmp_path: Path) -> 
     assert not violations, told(violations, tmp_path)
 
 
-@one_server
 async def test_nothing_is_lost_or_comes_back_when_a_pooler_restarts(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -199,7 +196,6 @@ async def test_nothing_is_lost_or_comes_back_when_a_pooler_restarts(
     assert not violations, told(violations, tmp_path)
 
 
-@one_server
 @pytest.mark.parametrize(
     ("fault", "rules"),
     [

@@ -1,7 +1,7 @@
 """Compare two transcripts: what a server makes up gets a name, everything else must be equal.
 
-Ids and tokens are numbered in the order in which they appear, so that the same value in two places
-is the same name in two places. A time must have three fractional digits and Z; it is named by the
+Ids and tokens are named by where they first appear, so that the same value in two places is the
+same name in two places. A time must have three fractional digits and Z; it is named by the
 request during which the clock showed it, plus whole hours: ``<POST /sign-in/email +168 h>``.
 """
 
@@ -36,12 +36,34 @@ SAFER: Final = {"cache-control": ["no-store"]}
 """What Gatepost sends with every response, where Better Auth sends nothing: each may hold a
 person's data, which no cache is to keep."""
 
+HINTED: Final = "MISSING_OR_NULL_ORIGIN"
+"""The code of the error that has a field ``hint`` besides, for a developer whose client is no
+browser: Better Auth leaves him with a message that says what is missing and not where to put it."""
+
+OWN_STATE: Final = re.compile(r"\S+state_[\w-]{32}=")
+"""The cookie that each state has of its own, so that a second tab ends no sign-in of the first;
+the one beside it, which Better Auth has too, lives as long as the state: five minutes more."""
+
 _VOLATILE: Final = re.compile(
     r"(?P<jwt>eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+)"
     r"|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d(?::?\d\d)?)?)"
     r"|(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
+    r"|(?P<code>(?:(?<=\.code\.)|(?<=\.access\.)|(?<=\.refresh\.))[\w-]{22})"
+    r"|(?P<box>\b[0-9a-f]{82,}\b)"
+    r"|(?P<random>(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?:[\w-]{128}|[\w-]{43}|[\w-]{32})(?![\w-]))"
     r"|(?P<token>(?<![A-Za-z0-9])(?:[A-Za-z0-9]{32}|[A-Za-z0-9]{24})(?![A-Za-z0-9]))"
 )
+# Gatepost verifies the ID tokens that these give for a code, and binds them to the sign-in
+_OWN_NONCE: Final = re.compile(
+    r"(https://(?:accounts\.google|login\.microsoftonline|appleid\.apple)\.com/\S*?"
+    r"|https://id\.twitch\.tv/\S*?)&nonce=[\w-]{32}"
+)
+_OWN_NONCE_ISSUERS: Final = (
+    r"https://(accounts\.google\.com|login\.microsoftonline\.com|appleid\.apple\.com"
+    r"|id\.twitch\.tv)\b"
+)
+_AUTHORIZATION: Final = re.compile(r"(https?://[^\s?]+\?)(response_type=\S+)")
+"""Where a browser is sent, at a provider. The parameters have no order (RFC 6749 §4.1.1)."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _SLACK: Final = 0.002  # seconds: milliseconds are cut off or rounded
 
@@ -65,9 +87,12 @@ class Names:
 
     transcript: Sequence[Entry]
     _known: dict[str, str] = field(default_factory=dict)
+    _entry: str = ""
+    _in_entry: int = 0
 
     def entry(self, entry: Entry) -> dict[str, Any]:
         """What is compared of an entry, by what it is."""
+        self._entry, self._in_entry = entry.name, 0
         answer = entry.answer
         if not isinstance(answer, Answer):
             return {"value": self.value(answer)}
@@ -75,9 +100,14 @@ class Names:
         compared |= {name: [self.text(value) for value in answer.all(name)] for name in HEADERS}
         compared["x-retry-after"] = [self.rest(wait, entry) for wait in answer.all("x-retry-after")]
         compared["set-auth-token"] = [self.signed(mark) for mark in answer.all("set-auth-token")]
-        compared["set-cookie"] = [self.cookie(line) for line in answer.all("set-cookie")]
+        compared["set-cookie"] = [
+            self.cookie(line) for line in answer.all("set-cookie") if not OWN_STATE.match(line)
+        ]
         if compared["content-type"] == ["application/json"] and answer.body:
-            compared["json"] = self.value(json.loads(answer.body))
+            body = json.loads(answer.body)
+            if isinstance(body, dict) and body.get("code") == HINTED:
+                body.pop("hint", None)
+            compared["json"] = self.value(body)
         else:
             compared["body"] = self.text(answer.body.decode())
         return compared
@@ -92,6 +122,8 @@ class Names:
     def value(self, value: Any) -> Any:
         """A JSON value; the members of an object have no order."""
         if isinstance(value, dict):
+            if isinstance(value.get("iat"), int):
+                value = self._claims(value)
             return {key: self.value(value[key]) for key in sorted(value)}
         if isinstance(value, list):
             if all(isinstance(item, dict) and "createdAt" in item for item in value):
@@ -99,10 +131,22 @@ class Names:
             return [self.value(item) for item in value]
         return self.text(value) if isinstance(value, str) else value
 
+    def _claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a token, without the seconds that are never the same."""
+        given = dict(claims)
+        if re.match(_OWN_NONCE_ISSUERS, str(given.get("iss"))):
+            given.pop("nonce", None)
+        given["exp"] = f"{given.get('exp', 0) - given['iat']:+d} s"
+        began, ended = self.transcript[0].sent - 1, self.transcript[-1].received
+        given["iat"] = "then" if began <= given["iat"] <= ended else "at another time"
+        return given
+
     def cookie(self, line: str) -> str:
         """A Set-Cookie header; a good signature is named, and its value."""
         pair, separator, attributes = line.partition(";")
         name, _, raw = pair.partition("=")
+        if name.endswith(".state"):
+            attributes = attributes.replace("Max-Age=600;", "Max-Age=300;")
         encoded = "" if quote(unquote(raw), safe="-_.!~*'()") == raw else "<badly encoded>"
         return f"{name}={encoded}{self.signed(unquote(raw))}{separator}{attributes}"
 
@@ -115,6 +159,7 @@ class Names:
 
     def text(self, text: str) -> str:
         """A text with names for what was made up."""
+        text = _AUTHORIZATION.sub(_in_order, _OWN_NONCE.sub(r"\1", text))
         return _VOLATILE.sub(self._name, text)
 
     def _name(self, match: re.Match[str]) -> str:
@@ -124,7 +169,8 @@ class Names:
         if kind == "jwt":
             return self._jwt(text)
         if text not in self._known:
-            self._known[text] = f"<{kind} {len(self._known) + 1}>"
+            self._in_entry += 1
+            self._known[text] = f"<{kind} {self._in_entry} of {self._entry}>"
         return self._known[text]
 
     def _time(self, text: str) -> str:
@@ -150,14 +196,16 @@ class Names:
             )
         except (ValueError, binascii.Error):
             return f"<no JWT: {text}>"
+        if "kid" in header:
+            header["kid"] = "…"
         if isinstance(claims, dict):
             # Gatepost's own, by which a link is ended; clients and Better Auth do not read it
             claims.pop("jti", None)
-        if isinstance(claims.get("iat"), int):
-            claims["exp"] = f"{claims.get('exp', 0) - claims['iat']:+d} s"
-            began, ended = self.transcript[0].sent - 1, self.transcript[-1].received
-            claims["iat"] = "then" if began <= claims["iat"] <= ended else "at another time"
         return f"<{good} JWT {header} {self.value(claims)}>"
+
+
+def _in_order(match: re.Match[str]) -> str:
+    return match[1] + "&".join(sorted(match[2].split("&")))
 
 
 def differences(

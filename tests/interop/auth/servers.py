@@ -6,19 +6,14 @@ A Setup says one configuration in the words of both. Each server has a database;
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
-from tests.conftest import SERVERS
+from tests.interop.auth import words
 from tests.support import LOCAL_PROXY, Server, answers, end, free_port, running_service, wait_until
-
-ON_ONE_POSTGRES: Final = pytest.mark.parametrize("postgres", SERVERS[:1], indirect=True)
-"""The protocol is the same on every PostgreSQL: one is enough here."""
 
 NODE: Final = Path(__file__).parent / "node"
 SELF: Final = os.environ.get("DIFFERENTIAL") == "self"
@@ -28,15 +23,39 @@ SECRET: Final = "a secret for tests of 32 letters or more"
 BASE_URL: Final = "http://auth.gatepost.test"
 """Not where the servers listen: with one address for both, what they answer needs no mending."""
 
+PROVIDER: Final = "https://provider.test"
+"""What stands for the address of the scenarios' own provider until it has one."""
+
 
 @dataclass(frozen=True)
 class Setup:
-    """One configuration: Gatepost's settings, and Better Auth's options and mails."""
+    """One configuration: Gatepost's settings, and Better Auth's options and mails.
+
+    With additional fields: what Gatepost's file says of them, and the SQL that makes their columns.
+    """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     mails: str = "reset-password,verify-email"
+    jwt: Mapping[str, Any] | None = None
+    """Options of Better Auth's jwt plugin, where it is on."""
+    admin: Mapping[str, Any] | None = None
+    """The same of its admin plugin."""
+    providers: Sequence[Mapping[str, Any]] = ()
+    """In the words of GATEPOST_PROVIDERS; PROVIDER is in the addresses of the scenarios' own."""
+    played: bool = False
+    """Whether the built-in providers' own hosts are played by a proxy."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables, such as those of that proxy."""
     base_url: str = BASE_URL
+    schema: str = ""
+    columns: str = ""
+
+    def at(self, url: str) -> "Setup":
+        """The same, with the provider at ``url``."""
+        return replace(
+            self, providers=json.loads(json.dumps(self.providers).replace(PROVIDER, url))
+        )
 
 
 @dataclass(frozen=True)
@@ -64,9 +83,16 @@ def better_auth(
         "MAILS": setup.mails,
         # in production nothing is other than asked for, such as an address made up for the client
         "NODE_ENV": "production",
-        "OPTIONS": json.dumps({"baseURL": setup.base_url} | _behind_proxy(setup.options)),
+        "OPTIONS": json.dumps(
+            {"baseURL": setup.base_url, "socialProviders": words.built_in(setup.providers)}
+            | _behind_proxy(setup.options)
+        ),
+        "GENERIC_PROVIDERS": json.dumps(words.generic(setup.providers)),
         "PORT": str(port),
         "SECRET": SECRET,
+        **({} if setup.jwt is None else {"JWT": json.dumps(setup.jwt)}),
+        **({} if setup.admin is None else {"ADMIN": json.dumps(setup.admin)}),
+        **setup.environment,
     }
     inherited = {key: value for key, value in os.environ.items() if key not in ("NODE_ENV", "TEST")}
     with log.open("wb") as output:
@@ -94,6 +120,8 @@ def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Ite
     """Gatepost on ``database``."""
     log, mail_file = folder / "gatepost.log", folder / "gatepost.mails"
     mail_file.touch()
+    schema = folder / "gatepost.toml"
+    schema.write_text(setup.schema)
     settings: dict[str, str] = {
         "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": setup.base_url,
@@ -101,7 +129,10 @@ def gatepost(setup: Setup, postgres: Server, database: str, folder: Path) -> Ite
         "GATEPOST_PLUGINS": "bearer",
         "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_RESET": "false",  # as Better Auth has it
         **LOCAL_PROXY,
+        **({"GATEPOST_SCHEMA": str(schema)} if setup.schema else {}),
         **({"MAIL_FILE": str(mail_file)} if setup.mails else {}),
+        **({"GATEPOST_PROVIDERS": json.dumps(setup.providers)} if setup.providers else {}),
+        **setup.environment,
         **setup.settings,
     }
     with running_service(postgres.url(database), log, **settings) as service:

@@ -1,8 +1,10 @@
 """The configurations in which the servers are compared, each in the words of both."""
 
+import json
 from typing import Final
 
 from tests.interop.auth.servers import Setup
+from tests.interop.auth.social_setups import SOCIAL_SETUPS
 
 TRUSTED: Final = (
     "https://app.example.com",
@@ -20,7 +22,58 @@ DELETE_AND_CHANGE: Final = {
     "changeEmail": {"enabled": True},
 }
 
+FIELDS: Final = {
+    "user": {
+        "plan": {"type": "string", "required": False, "defaultValue": "free"},
+        "company": {"type": "string", "required": True},
+        "newsletter": {"type": "boolean", "required": True, "defaultValue": False},
+        "loginCount": {
+            "type": "number",
+            "required": False,
+            "defaultValue": 0,
+            "input": False,
+            "fieldName": "login_count",
+        },
+        "age": {"type": "number", "required": False},
+        "bornAt": {"type": "date", "required": False, "fieldName": "born_at"},
+        "tags": {"type": "string[]", "required": False},
+        "numbers": {"type": "number[]", "required": False},
+        "settings": {"type": "json", "required": False},
+        "note": {"type": "string", "required": False, "returned": False},
+        "customerId": {
+            "type": "string",
+            "required": False,
+            "input": False,
+            "fieldName": "customer_id",
+        },
+    },
+    "session": {
+        "theme": {"type": "string", "required": False, "defaultValue": "light"},
+        "device": {"type": "string", "required": False, "input": False},
+        "hint": {"type": "string", "required": False, "returned": False},
+    },
+}
+"""Better Auth's ``additionalFields``."""
+
+_IN_TOML: Final = {"defaultValue": "default", "fieldName": "column"}
+FIELDS_IN_TOML: Final = "".join(
+    f"[{table}s.{name}]\n"
+    + "".join(f"{_IN_TOML.get(key, key)} = {json.dumps(value)}\n" for key, value in field.items())
+    for table, fields in FIELDS.items()
+    for name, field in fields.items()
+)
+"""The same for Gatepost."""
+
+COLUMNS: Final = """
+    ALTER TABLE users ADD plan text, ADD company text NOT NULL DEFAULT '',
+        ADD newsletter boolean NOT NULL DEFAULT false, ADD login_count integer, ADD age integer,
+        ADD born_at timestamptz(3), ADD tags jsonb, ADD numbers jsonb, ADD settings jsonb,
+        ADD note text, ADD customer_id text;
+    ALTER TABLE sessions ADD theme text, ADD device text, ADD hint text;
+"""
+
 SETUPS: Final = {
+    **SOCIAL_SETUPS,
     "plain": Setup(
         settings={
             "GATEPOST_TRUSTED_ORIGINS": ",".join(TRUSTED),
@@ -114,6 +167,46 @@ SETUPS: Final = {
         },
         base_url="https://auth.gatepost.test",
     ),
+    "cross-site": Setup(
+        settings={
+            "GATEPOST_COOKIE_SAME_SITE": "none",
+            "GATEPOST_PARTITIONED_COOKIES": "true",
+            "GATEPOST_DELETE_USER": "true",
+            "GATEPOST_TRUSTED_ORIGINS": "https://app.example.com",
+        },
+        options={
+            "advanced": {
+                "defaultCookieAttributes": {
+                    "sameSite": "none",
+                    "secure": True,
+                    "partitioned": True,
+                },
+            },
+            "user": {"deleteUser": {"enabled": True}},
+            "trustedOrigins": ["https://app.example.com"],
+        },
+        base_url="https://auth.gatepost.test",
+    ),
+    "fields": Setup(
+        settings={"GATEPOST_CHANGE_EMAIL": "true"},
+        options={
+            "user": {"additionalFields": FIELDS["user"], "changeEmail": {"enabled": True}},
+            "session": {"additionalFields": FIELDS["session"]},
+        },
+        schema=FIELDS_IN_TOML,
+        columns=COLUMNS,
+    ),
+    "fields, and addresses verified": Setup(
+        settings={"GATEPOST_REQUIRE_EMAIL_VERIFICATION": "true"},
+        options={
+            "emailAndPassword": {"requireEmailVerification": True},
+            "user": {"additionalFields": FIELDS["user"]},
+            "session": {"additionalFields": FIELDS["session"]},
+        },
+        schema=FIELDS_IN_TOML,
+        columns=COLUMNS,
+    ),
+    "admin": Setup(settings={"GATEPOST_PLUGINS": "admin,bearer"}, admin={}),
     "limited": Setup(
         settings={"GATEPOST_RATE_LIMIT": "memory"},
         options={"rateLimit": {"enabled": True, "storage": "memory"}},

@@ -99,3 +99,60 @@ def test_generated_values_may_differ(one: list[Entry], other: list[Entry]) -> No
 )
 def test_other_values_may_not_differ(one: list[Entry], other: list[Entry]) -> None:
     assert list(differences(one, other))
+
+
+STATE, OTHER_STATE = "Abcdefghijklmnopqrstuvwxyz-_0123", "Bbcdefghijklmnopqrstuvwxyz-_0123"
+AT_GOOGLE = "https://accounts.google.com/o/oauth2/v2/auth?response_type=code&client_id=a&state="
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (transcript({"url": AT_GOOGLE + STATE}), transcript({"url": AT_GOOGLE + OTHER_STATE})),
+        (
+            transcript({"url": "https://p.test/?response_type=code&state=s&scope=a"}),
+            transcript({"url": "https://p.test/?response_type=code&scope=a&state=s"}),
+        ),
+        (
+            transcript({"url": AT_GOOGLE + STATE}),
+            transcript({"url": f"{AT_GOOGLE}{STATE}&nonce={OTHER_STATE}"}),
+        ),
+        (
+            transcript(None, set_cookie="better-auth.state=x; Max-Age=300; Path=/"),
+            transcript(None, set_cookie="better-auth.state=x; Max-Age=600; Path=/"),
+        ),
+    ],
+    ids=["states", "parameters", "a nonce of ours", "lives of a state's cookie"],
+)
+def test_sign_in_with_a_provider_may_differ_in_what_is_known(
+    one: list[Entry], other: list[Entry]
+) -> None:
+    assert list(differences(one, other)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            transcript({"url": AT_GOOGLE + STATE, "state": STATE}),
+            transcript({"url": AT_GOOGLE + OTHER_STATE, "state": STATE}),
+        ),
+        (
+            transcript({"url": "https://p.test/?response_type=code&state=s"}),
+            transcript({"url": f"https://p.test/?response_type=code&state=s&nonce={STATE}"}),
+        ),
+        (
+            transcript({"url": f"{AT_GOOGLE}{STATE}&scope=a"}),
+            transcript({"url": f"{AT_GOOGLE}{STATE}&scope=b"}),
+        ),
+        (
+            transcript(None, set_cookie="better-auth.session_token=x; Max-Age=300; Path=/"),
+            transcript(None, set_cookie="better-auth.session_token=x; Max-Age=600; Path=/"),
+        ),
+    ],
+    ids=["another state", "a nonce of others", "another scope", "another cookie's life"],
+)
+def test_sign_in_with_a_provider_may_not_differ_otherwise(
+    one: list[Entry], other: list[Entry]
+) -> None:
+    assert list(differences(one, other))

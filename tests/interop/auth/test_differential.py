@@ -6,10 +6,10 @@ differ then, which is how the comparison itself is held.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,8 @@ import pytest
 
 from tests.interop.auth import scenarios
 from tests.interop.auth.compare import SAFER, differences
+from tests.interop.auth.provider import Provider, provider
 from tests.interop.auth.servers import (
-    ON_ONE_POSTGRES,
     SELF,
     Running,
     Setup,
@@ -28,6 +28,7 @@ from tests.interop.auth.servers import (
 from tests.interop.auth.setups import SETUPS
 from tests.interop.auth.tolerated import TOLERATED
 from tests.interop.auth.visitor import MADE_UP, SCENARIOS, Answer, Scenario, Visitor
+from tests.social.running_hosts import RunningHosts, running_hosts
 from tests.support import Server
 
 REQUESTS: Final[set[str]] = set()
@@ -44,6 +45,9 @@ class Pair:
     setup: Setup
     reference: Running
     other: Running
+    provider: Provider | None
+    hosts: Sequence[RunningHosts | None]
+    """Of each server."""
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +62,25 @@ def pair(
     folder = tmp_path_factory.mktemp("pair")
     with ExitStack() as stack:
         first, second = (stack.enter_context(postgres.database(template)) for _ in range(2))
-        reference = stack.enter_context(better_auth(setup, postgres, first, folder, node))
-        other = stack.enter_context(subject(setup, postgres, second, folder, node))
-        yield Pair(setup, reference, other)
+        if setup.columns:
+            for database in (first, second):
+                postgres.sql(setup.columns, database)
+        asked = stack.enter_context(provider()) if setup.providers else None
+        if asked is not None:
+            setup = setup.at(asked.url)
+        hosts: list[RunningHosts | None] = [None, None]
+        setups = [setup, setup]
+        if setup.played:
+            for number, name in enumerate(("reference", "subject")):
+                (folder / name).mkdir()
+                played = stack.enter_context(running_hosts(folder / name))
+                hosts[number] = played
+                setups[number] = replace(setup, environment=played.proxied_environment())
+        reference = stack.enter_context(better_auth(setups[0], postgres, first, folder, node))
+        other = stack.enter_context(subject(setups[1], postgres, second, folder, node))
+        yield Pair(setup, reference, other, asked, hosts)
 
 
-@ON_ONE_POSTGRES
 @pytest.mark.parametrize(
     ("pair", "scenario"),
     [
@@ -79,8 +96,15 @@ def test_both_servers_give_the_same_responses(
     pair: Pair, scenario: Scenario, postgres: Server
 ) -> None:
     visitors = [
-        Visitor(server, postgres, scenario.name, pair.setup.base_url)
-        for server in (pair.reference, pair.other)
+        Visitor(
+            server,
+            postgres,
+            scenario.name,
+            pair.setup.base_url,
+            provider=pair.provider,
+            hosts=hosts,
+        )
+        for server, hosts in zip((pair.reference, pair.other), pair.hosts, strict=True)
     ]
     with ThreadPoolExecutor(2) as pool:
         visits = [pool.submit(scenario.run, visitor) for visitor in visitors]

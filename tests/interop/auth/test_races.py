@@ -15,11 +15,9 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.interop.auth.servers import BASE_URL, ON_ONE_POSTGRES, Running, Setup, gatepost
+from tests.interop.auth.servers import BASE_URL, Running, Setup, gatepost
 from tests.interop.auth.visitor import KEPT_ALIVE, PASSWORD, PREFIX, signed
 from tests.support import Server
-
-pytestmark = ON_ONE_POSTGRES
 
 PATIENT = Setup({"GATEPOST_REQUEST_TIMEOUT": "300"})  # a hundred passwords are hashed at a time
 LIMITED = Setup({"GATEPOST_RATE_LIMIT": "database"})

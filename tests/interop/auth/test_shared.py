@@ -13,7 +13,6 @@ import pytest
 
 from tests.interop.auth.servers import (
     BASE_URL,
-    ON_ONE_POSTGRES,
     Running,
     Setup,
     better_auth,
@@ -81,7 +80,6 @@ def both(
     pair.check()
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_session_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -97,7 +95,6 @@ def test_session_is_shared(both: Both) -> None:
     assert one == other
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_session_that_is_not_remembered_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada", rememberMe=False)
@@ -106,7 +103,6 @@ def test_session_that_is_not_remembered_is_shared(both: Both) -> None:
     assert not any("max-age" in line.lower() for line in answer.all("set-cookie"))
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_password_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada", password="pässwörd ﬁ 😀")
@@ -121,7 +117,6 @@ def test_password_is_shared(both: Both) -> None:
     both.there.post(422, "/sign-up/email", taken)
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_password_reset_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -136,7 +131,6 @@ def test_password_reset_is_shared(both: Both) -> None:
     both.here.post(200, "/sign-in/email", {"email": ada.email, "password": NEW})
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_email_verification_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -147,7 +141,6 @@ def test_email_verification_is_shared(both: Both) -> None:
     assert one["user"]["emailVerified"] is True
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_change_of_email_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -160,7 +153,6 @@ def test_change_of_email_is_shared(both: Both) -> None:
     both.here.post(401, "/sign-in/email", {"email": ada.email, "password": PASSWORD})
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_deletion_of_a_user_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -171,7 +163,6 @@ def test_deletion_of_a_user_is_shared(both: Both) -> None:
     both.here.post(401, "/sign-in/email", {"email": ada.email, "password": PASSWORD})
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_revocation_is_shared(both: Both) -> None:
     here, there = both.here, both.there
@@ -188,7 +179,6 @@ def test_revocation_is_shared(both: Both) -> None:
     assert both.at_both("/get-session", ada.cookie) == [None, None]
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_refresh_is_shared(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -200,7 +190,6 @@ def test_refresh_is_shared(both: Both) -> None:
     assert seen.all("set-cookie") == []
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_expired_session_is_refused_by_both(both: Both) -> None:
     ada = both.here.sign_up("ada")
@@ -209,7 +198,6 @@ def test_expired_session_is_refused_by_both(both: Both) -> None:
     assert both.there.sql(f"SELECT count(*) FROM sessions WHERE token = '{over.token}'") == "0"
 
 
-@ON_ONE_POSTGRES
 @BOTH_WAYS
 def test_rate_limits_are_shared(
     way: str, postgres: Server, template: str, node: Path, tmp_path: Path

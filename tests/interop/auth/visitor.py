@@ -20,7 +20,9 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from app.auth.mail import NOTICES
+from tests.interop.auth.provider import Provider
 from tests.interop.auth.servers import SECRET, Running
+from tests.social.running_hosts import RunningHosts
 from tests.support import Server, wait_until
 
 PREFIX: Final = "/api/auth"
@@ -115,6 +117,10 @@ class Visitor:
     tag: str
     base_url: str
     cookie_name: str = "better-auth.session_token"
+    provider: Provider | None = None
+    """The scenarios' own, where the setup has it."""
+    hosts: RunningHosts | None = None
+    """Those of the built-in providers, where the setup has them played."""
     transcript: list[Entry] = field(default_factory=list)
     requests: list[tuple[Any, ...]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -146,7 +152,7 @@ class Visitor:
         time.sleep(PAUSE)
         sent = time.time()
         answer = self._exchange(method, target, body, sent_headers, chunked)
-        self._note(name or f"{method} {path}", sent, answer)
+        self.note(name or f"{method} {path}", answer, sent)
         if status not in (None, answer.status):
             self.unexpected.append(f"{self.transcript[-1].name}: {status} was expected: {answer}")
         return answer
@@ -175,7 +181,11 @@ class Visitor:
         self._last = time.time()
         return answer
 
-    def _note(self, name: str, sent: float, answer: Any) -> None:
+    def note(self, name: str, answer: Any, sent: float | None = None) -> None:
+        """Put something into the transcript that is compared as the answers are."""
+        if sent is None:
+            time.sleep(PAUSE)
+            sent = time.time()
         name = MADE_UP.sub("…", name)
         self._names[name] += 1
         count = self._names[name]
@@ -238,9 +248,13 @@ class Visitor:
         """Run SQL in the server's database; the rows that it gives are compared too."""
         time.sleep(PAUSE)
         sent = time.time()
-        rows = self.postgres.sql(text, self.server.database)
-        self._note(name, sent, rows)
+        rows = self.quiet_sql(text)
+        self.note(name, rows, sent)
         return rows
+
+    def quiet_sql(self, text: str) -> str:
+        """Run SQL in the server's database; what comes back is not compared."""
+        return self.postgres.sql(text, self.server.database)
 
     def session(self, person: Person, created: str = "0 h", expires: str = "168 h") -> Person:
         """A session put into the table: created and expiring this long from now."""
@@ -259,7 +273,7 @@ class Visitor:
         wait_until(lambda: len(self._mails()) > self._mails_read, "a mail")
         mail = self._mails()[self._mails_read]
         self._mails_read += 1
-        self._note(f"mail {self._mails_read}", sent, mail)
+        self.note(f"mail {self._mails_read}", mail, sent)
         if mail["email"] != (person.email if person else email):
             self.unexpected.append(f"mail {self._mails_read}: to {mail['email']}")
         return mail
@@ -271,8 +285,7 @@ class Visitor:
 
     def close(self) -> None:
         """End the visit; mails that nobody read are noted."""
-        time.sleep(PAUSE)
-        self._note("mails left", time.time(), self._mails()[self._mails_read :])
+        self.note("mails left", self._mails()[self._mails_read :])
         if self._connection is not None:
             self._connection.close()
 

@@ -1,92 +1,19 @@
 // The official client (better-auth/client), unchanged, against the auth API.
 //
-// A browser is a client whose fetch keeps cookies and sends Origin, as a browser's does; a device
-// is one that has only the bearer token. ../test_client.py starts the services this is given by its
-// environment: one with its defaults, one that wants addresses verified, and one whose reads never
-// write. MAIL_FILE and MAIL_FILE_STRICT are where their mails go.
+// A device is one that has only the bearer token. ../test_client.py starts the services this is
+// given by its environment: one with its defaults, one that wants addresses verified, and one whose
+// reads never write. MAIL_FILE and MAIL_FILE_STRICT are where their mails go.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAuthClient } from "better-auth/client";
+import { PASSWORD, address, bad, browser, current, good, sent, signedIn, signedUp } from "./browser.mjs";
 
 const { AUTH_URL, AUTH_URL_DEFERRED, AUTH_URL_STRICT, MAIL_FILE, MAIL_FILE_STRICT, ORIGIN } =
   process.env;
-const PASSWORD = "correct horse battery";
 const NEW_PASSWORD = "a better password";
-
-let calls = 0;
-let people = 0;
-
-/** An address that nobody has had before. */
-const address = () => `person${++people}.${process.pid}@example.com`;
-
-/** What a browser keeps: cookies by name, without those whose time is over. */
-class Jar {
-  cookies = new Map();
-
-  take(response) {
-    for (const line of response.headers.getSetCookie()) {
-      const [pair, ...attributes] = line.split("; ");
-      const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
-      if (attributes.includes("Max-Age=0")) this.cookies.delete(name);
-      else this.cookies.set(name, { value, attributes });
-    }
-  }
-
-  get header() {
-    return [...this.cookies].map(([name, { value }]) => `${name}=${value}`).join("; ");
-  }
-}
-
-/** The official client in a browser of its own; redirects are not followed, as they leave us. */
-function browser(baseURL = AUTH_URL) {
-  const jar = new Jar();
-  const seen = {};
-  const customFetchImpl = async (url, init) => {
-    calls++;
-    const headers = new Headers(init?.headers);
-    if (jar.header) headers.set("cookie", jar.header);
-    headers.set("origin", ORIGIN);
-    headers.set("user-agent", "the official client");
-    seen.response = await fetch(url, { ...init, headers, redirect: "manual" });
-    jar.take(seen.response);
-    return seen.response;
-  };
-  return { auth: createAuthClient({ baseURL, fetchOptions: { customFetchImpl } }), jar, seen };
-}
-
-/** The data of a call that must succeed. */
-async function good(call) {
-  const { data, error } = await call;
-  assert.equal(error, null, JSON.stringify(error));
-  return data;
-}
-
-/** The call must fail with this status and code. */
-async function bad(call, status, code) {
-  const { data, error } = await call;
-  assert.equal(data, null);
-  assert.deepEqual([error.status, error.code], [status, code]);
-  return error;
-}
-
-/** A browser with a new user signed in. */
-async function signedUp(more = {}, url = AUTH_URL) {
-  const email = address();
-  const one = browser(url);
-  const body = { name: "Ada", email, password: PASSWORD, ...more };
-  const { token, user } = await good(one.auth.signUp.email(body));
-  return { ...one, email, token, user };
-}
-
-/** A further browser of the same person. */
-async function signedIn({ email }, more = {}) {
-  const one = browser();
-  const { token } = await good(one.auth.signIn.email({ email, password: PASSWORD, ...more }));
-  return { ...one, email, token };
-}
 
 /** Wait for what comes by itself. */
 async function eventually(condition) {
@@ -108,9 +35,7 @@ async function mail(kind, email, file = MAIL_FILE) {
   return found;
 }
 
-const current = async (one) => (await good(one.auth.getSession())) ?? null;
-
-after(() => console.log(`calls ${calls}`));
+after(() => console.log(`calls ${sent.calls}`));
 
 describe("sign-up", () => {
   test("signs in, and dates are dates", async () => {
@@ -476,7 +401,7 @@ describe("a device with a bearer token", () => {
       fetchOptions: {
         auth: { type: "Bearer", token: () => token },
         customFetchImpl: (url, init) => {
-          calls++;
+          sent.calls++;
           const headers = new Headers(init?.headers);
           headers.set("origin", ORIGIN); // Node's fetch says Sec-Fetch-Mode, so sign-in wants it
           if (headers.has("cookie")) cookies++;

@@ -1,18 +1,27 @@
 // A real Better Auth server on Gatepost's tables: what Gatepost's auth API is compared with.
 //
 // DATABASE_URL is its database, PORT a port of 127.0.0.1, SECRET its secret, MAIL_FILE where mails
-// go, one JSON object a line. MAILS lists the mails it can send and OPTIONS is a JSON object of
-// Better Auth's options, laid over those below.
+// go, one JSON object a line. MAILS lists the mails it can send, OPTIONS is a JSON object of Better
+// Auth's options, laid over those below, and JWT and ADMIN, where they are given, one of these plugins'.
+// GENERIC_PROVIDERS is the list of the genericOAuth plugin's providers, and HTTPS_PROXY, where it is
+// given, the proxy through which all providers are asked.
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { betterAuth } from "better-auth";
 import { toNodeHandler } from "better-auth/node";
-import { bearer } from "better-auth/plugins";
+import { admin, bearer, genericOAuth, jwt } from "better-auth/plugins";
 import defu from "defu";
 import pg from "pg";
 
-const { DATABASE_URL, MAIL_FILE, MAILS, OPTIONS, PORT, SECRET } = process.env;
+const { ADMIN, DATABASE_URL, GENERIC_PROVIDERS, HTTPS_PROXY, JWT, MAIL_FILE, MAILS, OPTIONS, PORT, SECRET } =
+  process.env;
 const times = { createdAt: "created_at", updatedAt: "updated_at" };
+
+if (HTTPS_PROXY) {
+  const { EnvHttpProxyAgent, setGlobalDispatcher } = await import("undici");
+  setGlobalDispatcher(new EnvHttpProxyAgent());
+}
+const generic = JSON.parse(GENERIC_PROVIDERS);
 
 // the sender of one kind of mail, where MAILS names it
 const sender = (option, kind) =>
@@ -25,6 +34,27 @@ const sender = (option, kind) =>
           ),
       }
     : {};
+
+const keys = {
+  schema: {
+    jwks: {
+      modelName: "jwks",
+      fields: {
+        publicKey: "public_key",
+        privateKey: "private_key",
+        createdAt: "created_at",
+        expiresAt: "expires_at",
+      },
+    },
+  },
+};
+
+const roles = {
+  schema: {
+    user: { fields: { banReason: "ban_reason", banExpires: "ban_expires" } },
+    session: { fields: { impersonatedBy: "impersonated_by" } },
+  },
+};
 
 const options = defu(JSON.parse(OPTIONS), {
   secret: SECRET,
@@ -71,7 +101,12 @@ const options = defu(JSON.parse(OPTIONS), {
   },
   emailAndPassword: { enabled: true, ...sender("sendResetPassword", "reset-password") },
   emailVerification: sender("sendVerificationEmail", "verify-email"),
-  plugins: [bearer({ requireSignature: true })],
+  plugins: [
+    bearer({ requireSignature: true }),
+    ...(JWT ? [jwt({ ...keys, ...JSON.parse(JWT) })] : []),
+    ...(ADMIN ? [admin({ ...roles, ...JSON.parse(ADMIN) })] : []),
+    ...(generic.length > 0 ? [genericOAuth({ config: generic })] : []),
+  ],
 });
 
 const pool = new pg.Pool({ connectionString: DATABASE_URL });

@@ -73,6 +73,31 @@ def prefix_and_domain(at: Visitor) -> None:
     at.mail(ada)
 
 
+@scenario("cross-site")
+def cookies_for_other_sites(at: Visitor) -> None:
+    """Each way in which a cookie is set and ended, and the requests that other sites make."""
+    ada = at.sign_up("ada")
+    forgotten = at.sign_in(ada, rememberMe=False)
+    at.get(200, "/get-session", forgotten.cookie)
+    due = at.session(ada, created="-48 h", expires="120 h")
+    token = f"__Secure-{due.cookie}"
+    at.get(200, "/get-session", token, name="due")
+    at.get(200, "/get-session", f"{token}; __Secure-better-auth.session_data=x", name="a copy")
+    for origin in ("https://app.example.com", "https://evil.example", "null"):
+        fetched = {"origin": origin, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
+        at.get(None, "/get-session", forgotten.cookie, fetched, f"read from {origin}")
+        at.post(None, "/update-user", {"name": "N"}, forgotten.cookie, fetched, f"from {origin}")
+    for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("navigate", "document")):
+        asked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+        at.get(None, "/get-session", forgotten.cookie, asked, f"{mode} for an {dest}")
+        asked["referer"] = "https://app.example.com/page"
+        at.get(200, "/get-session", forgotten.cookie, asked, f"{mode} for our {dest}")
+    at.post(200, "/sign-out", {}, forgotten.cookie)
+    at.get(200, "/get-session", forgotten.cookie, name="an ended session")
+    ada = at.sign_in(ada)
+    at.post(200, "/delete-user", {"password": PASSWORD}, ada.cookie)
+
+
 @scenario("secure")
 def behind_proxies(at: Visitor) -> None:
     ada = at.sign_up("ada")
