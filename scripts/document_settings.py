@@ -1,33 +1,16 @@
 """Write the tables of docs/OPERATIONS.md (the part between its marks) from app/settings.py."""
 
 import inspect
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
-from app.environment import declared
+from app.environment import declared, groups
 from app.settings import Settings
 from scripts.generated import grid, with_part
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "OPERATIONS.md"
 BEGIN = "<!-- from here to the next mark: written by 'make docs' from app/settings.py -->\n"
-
-
-def held(cls: Any) -> dict[str, Any]:
-    """The classes of further settings that a class's fields hold, by field."""
-    hints = get_type_hints(cls)
-    return {
-        item.name: type_
-        for item in fields(cls)
-        if item.name not in declared(cls)
-        for type_ in (hints[item.name], *get_args(hints[item.name]))
-        if is_dataclass(type_)
-    }
-
-
-def groups(cls: Any = Settings) -> list[Any]:
-    """A class of settings, and those that it holds."""
-    return [cls, *(group for type_ in held(cls).values() for group in groups(type_))]
 
 
 def default(item: Field[Any]) -> str:
@@ -40,10 +23,8 @@ def default(item: Field[Any]) -> str:
             return "none"
         case bool(value):
             return f"`{str(value).lower()}`"
-        case float(value):
-            return f"`{value:g}`"
         case value:
-            return f"`{value}`"
+            return f"`{item.metadata['setting'].parser.write(value)}`"
 
 
 def section(cls: Any) -> str:
@@ -58,7 +39,7 @@ def section(cls: Any) -> str:
 
 def document() -> str:
     """The page as it should be."""
-    return with_part(PAGE, BEGIN, "\n".join(section(cls) for cls in groups()))
+    return with_part(PAGE, BEGIN, "\n".join(section(cls) for cls in groups(Settings)))
 
 
 if __name__ == "__main__":

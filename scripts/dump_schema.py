@@ -1,20 +1,20 @@
 """Write what follows from the migrations: db/migrations.lock, db/schema.sql, db/catalogue.txt.
 
-And the tables in db/service_role.sql, which are those of app/schema.py.
+And the tables in db/service_grants.sql, which are those of app/schema.py.
 """
 
 import asyncio
 
 from app.devserver.postgres import scratch, wheel_binaries
 from app.migrations import catalogue, dbmate, files
-from app.schema import TABLES
+from app.schema import WRITTEN
 from scripts.generated import with_granted_tables
 
 
 async def main() -> None:
     files.write_lock_file()
-    role = files.SERVICE_ROLE
-    role.write_text(with_granted_tables(role.read_text(), [table.name for table in TABLES]))
+    grants = files.SERVICE_GRANTS
+    grants.write_text(with_granted_tables(grants.read_text(), [table.name for table in WRITTEN]))
     with scratch() as server:
         await dbmate.up(server.url())
         await dbmate.dump(

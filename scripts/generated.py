@@ -25,6 +25,8 @@ def with_part(page: Path, begin: str, part: str) -> str:
 
 
 def with_granted_tables(script: str, tables: Iterable[str]) -> str:
-    """The text of db/service_role.sql with these tables."""
-    granted = r"(GRANT SELECT, INSERT, UPDATE, DELETE ON\n    )[^;]*?(\n    TO )"
-    return re.sub(granted, rf"\g<1>{', '.join(tables)}\g<2>", script)
+    """The text of db/service_grants.sql with these tables."""
+    named = (
+        r"((?:GRANT SELECT, INSERT, UPDATE, DELETE|REVOKE ALL) ON\n    )[^;]*?(\n    (?:TO|FROM) )"
+    )
+    return re.sub(named, rf"\g<1>{', '.join(tables)}\g<2>", script)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pglast import ast, parse_sql
 from pglast.enums import AlterTableType as Alter
-from pglast.enums import ConstrType, ObjectType
+from pglast.enums import ConstrType, NullTestType, ObjectType
 from pglast.parser import ParseError
 
 from app.errors import MigrationFilesError
@@ -150,8 +150,8 @@ def read(statements: list[tuple[int, Any]]) -> tuple[Contents, list[Finding]]:
             case ast.IndexStmt(
                 relation=ast.RangeVar(relname=str(table)),
                 indexParams=[ast.IndexElem(name=str(first)), *_],
-                whereClause=None,
-            ):
+                whereClause=condition,
+            ) if condition is None or _is_not_null(condition, first):
                 contents.indexed.add((table, first))
             case ast.CommentStmt(objtype=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_COLUMN):
                 contents.commented.add(names(node.object))
@@ -159,6 +159,17 @@ def read(statements: list[tuple[int, Any]]) -> tuple[Contents, list[Finding]]:
                 text = f"{names(node.typeName)[-1]} is an enum: use text and a CHECK"
                 wrong.append((line, "types", text))
     return contents, wrong
+
+
+def _is_not_null(condition: Any, column: str) -> bool:
+    """Whether an index leaves out just the rows that refer to nothing."""
+    match condition:
+        case ast.NullTest(
+            arg=ast.ColumnRef(fields=[ast.String(sval=str(name))]),
+            nulltesttype=NullTestType.IS_NOT_NULL,
+        ):
+            return name == column
+    return False
 
 
 def is_removal(name: str) -> bool:
