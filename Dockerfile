@@ -10,10 +10,13 @@
 ARG PYTHON=3.13.9-slim-trixie
 
 FROM python:${PYTHON} AS build
+# social: with the packages that sign-in with providers and the jwt plugin need; admin: with these,
+# and those of the page /admin
+ARG REQUIREMENTS=service
 WORKDIR /build
 COPY requirements requirements
 RUN python -m venv /opt/gatepost \
-    && /opt/gatepost/bin/pip install --no-cache-dir --require-hashes -r requirements/service.txt \
+    && /opt/gatepost/bin/pip install --no-cache-dir --require-hashes -r requirements/${REQUIREMENTS}.txt \
     && pip install --no-cache-dir --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY app app

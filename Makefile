@@ -4,16 +4,18 @@
 PYTHON ?= python3
 ENVIRONMENT := .venv/installed
 AUDIT := .venv/audit/installed
+SITE := .venv/site/installed
 # Node's packages, where there is Node: without it the tests that need it are skipped.
 NODE_PACKAGES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(patsubst \
 	%/package-lock.json,%/node_modules/.installed,$(wildcard \
-	tests/interop/*/package-lock.json tests/interop/*/node/package-lock.json)))
+	scripts/assets/package-lock.json tests/interop/*/package-lock.json \
+	tests/interop/*/node/package-lock.json)))
 # Three workers on two cores: much of the time is spent waiting for processes to start. Files go to
 # them in the order of tests/conftest.py.
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage lint audit lock schema docs bench history soak
+.PHONY: help serve test coverage lint audit lock schema docs site assets images bench history soak
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,14 +32,14 @@ test: ## Run the tests; or only some: make test ARGS=tests/unit; COVERAGE=1 meas
 coverage: $(ENVIRONMENT) ## Say what of app/ the last `make test COVERAGE=1` did not reach
 	@.venv/bin/coverage combine -q
 	@.venv/bin/coverage report
-	@exec .venv/bin/python scripts/check_coverage.py
+	@exec .venv/bin/python -m scripts.check_coverage
 
 lint: $(ENVIRONMENT) ## Check style, types, imports and migrations
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/basedpyright
 	@.venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/python scripts/lint_migrations.py
+	@.venv/bin/python -m scripts.lint_migrations
 
 # What the service is installed with may be under these, and what tests and tools need as it likes.
 LICENCES := MIT;BSD;Apache;ISC;PSF-2.0
@@ -60,12 +62,15 @@ LOCK := .venv/audit/bin/uv pip compile --quiet --universal --python-version 3.11
 
 lock: $(AUDIT) ## Write requirements/*.txt, with hashes, from pyproject.toml and constraints.txt
 	@$(LOCK) -c constraints.txt pyproject.toml -o requirements/service.txt
+	@$(LOCK) -c constraints.txt --extra jwt --extra social --extra webhooks pyproject.toml -o requirements/social.txt
+	@$(LOCK) -c constraints.txt --extra admin --extra devices --extra jwt --extra social --extra webhooks pyproject.toml -o requirements/admin.txt
 	@$(LOCK) -c constraints.txt --extra dev pyproject.toml -o requirements/dev.txt
-	@printf 'hatchling\neditables\n' | $(LOCK) -c constraints.txt - -o requirements/build.txt
+	@printf 'setuptools\n' | $(LOCK) -c constraints.txt - -o requirements/build.txt
 	@printf 'pip-audit\npip-licenses\nuv\n' | $(LOCK) -c constraints.txt - -o requirements/audit.txt
+	@printf 'furo\nmyst-parser\nsphinx\n' | $(LOCK) -c constraints.txt - -o requirements/site.txt
 
 schema: $(ENVIRONMENT) ## Write db/schema.sql and what goes with it from the migrations
-	@exec .venv/bin/python scripts/dump_schema.py
+	@exec .venv/bin/python -m scripts.dump_schema
 
 bench: $(ENVIRONMENT) ## Compare the speed with others, some 15 minutes; ARGS as bench/compare.py has them
 	@exec .venv/bin/python bench/compare.py $(ARGS)
@@ -76,23 +81,42 @@ history: $(ENVIRONMENT) ## Check histories while everything is broken; SECONDS o
 soak: $(ENVIRONMENT) ## An hour of mixed load: memory, backends and latency stay flat; SECONDS, ARGS
 	@exec .venv/bin/python bench/soak.py $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
-docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md and the settings in docs/OPERATIONS.md
-	@.venv/bin/python scripts/document_settings.py
-	@exec .venv/bin/python scripts/document_schema.py
+docs: $(ENVIRONMENT) ## Write docs/SCHEMA.md, docs/COMMANDS.md and the settings in docs/OPERATIONS.md
+	@.venv/bin/python -m scripts.document_settings
+	@.venv/bin/python -m scripts.document_commands
+	@exec .venv/bin/python -m scripts.document_schema
 
-$(ENVIRONMENT): pyproject.toml constraints.txt requirements/dev.txt
+assets: scripts/assets/node_modules/.installed ## Bundle better-auth/client for the page of the development server
+	@node scripts/assets/build.mjs
+
+images: $(ENVIRONMENT) ## Take the pictures in docs/images; needs Chromium and its chromedriver
+	@.venv/bin/python -m scripts.take_pictures
+	@exec .venv/bin/python -m scripts.take_admin_pictures
+
+# From nothing, for a page that was not read again would not be checked again.
+site: $(SITE) ## Make the documentation a site in site/, with search, and check its links
+	@rm -rf site
+	@exec .venv/site/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
+
+$(ENVIRONMENT): pyproject.toml clients/python/pyproject.toml constraints.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@echo "Installing the dependencies into .venv: about a minute"
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
 	@$(if $(CI),.venv/bin/python -m pip install -q --disable-pip-version-check \
 		--require-hashes -r requirements/dev.txt)
-	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+		-e clients/python
 	@touch $@
 
 $(AUDIT): requirements/audit.txt
 	@$(PYTHON) -m venv --clear .venv/audit
 	@.venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SITE): requirements/site.txt
+	@$(PYTHON) -m venv --clear .venv/site
+	@.venv/site/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 %/node_modules/.installed: %/package.json %/package-lock.json

@@ -374,6 +374,7 @@ def page(rows: int) -> str:
 def refresh(row: str) -> str:
     """Read a session, as the service does before every refresh, and refresh it."""
     values = {"expires_at": "now() + interval '30 days'", "token": ":token", "old": ":old"}
-    return f"SELECT token, expires_at AS old FROM {row} \\gset\n" + spelled(
+    values |= {"updated_at": ":updated_at"}
+    return f"SELECT token, expires_at AS old, updated_at FROM {row} \\gset\n" + spelled(
         sessions.refresh, **values
     )

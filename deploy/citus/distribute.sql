@@ -24,11 +24,13 @@ SET LOCAL client_min_messages = warning;
 DO $$
 DECLARE
     keys constant jsonb := '{"sessions": "token", "verifications": "identifier", "rate_limits": "key"}';
+    -- From a table that every node has to one that is spread there is no key; undistribute.sql makes it again.
+    lost constant text := 'session_activity_session_id_fkey';
     -- The tables that it spreads by a key come last: they refer to the others.
     names constant text[] := ARRAY(
         SELECT relname FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-          AND relname <> 'schema_migrations'
+          AND relname NOT IN ('events', 'webhooks', 'webhook_deliveries', 'schema_migrations')
           -- a table that refers to a reference table is known to Citus, but not spread
           AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition WHERE repmodel = 't' OR partmethod = 'h')
         ORDER BY keys ? relname, oid);
@@ -39,16 +41,23 @@ DECLARE
     additions constant text[] := ARRAY(
         SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s',
                       conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY (names));
+        FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY (names)
+          AND conname <> lost);
     comments constant text[] := ARRAY(
         SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L',
                       conname, conrelid::regclass, obj_description(oid, 'pg_constraint'))
-        FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY (names));
+        FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY (names)
+          AND conname <> lost);
+    -- They would run on the workers, where there is no table of events. undistribute.sql makes them again.
+    records constant text[] := ARRAY(
+        SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)
+        FROM pg_trigger WHERE tgfoid = to_regproc('record_event') AND NOT tgisinternal);
     step text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('public.sessions')) THEN
         RAISE 'there is no table of sessions: run ''gatepost migrate'' first';
     END IF;
+    FOREACH step IN ARRAY records LOOP EXECUTE step; END LOOP;
     FOREACH step IN ARRAY removals LOOP EXECUTE step; END LOOP;
     FOREACH step IN ARRAY names LOOP
         IF keys ? step THEN
