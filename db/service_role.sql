@@ -23,6 +23,14 @@ ALTER ROLE gatepost_service SET tcp_keepalives_interval = '10s';
 ALTER ROLE gatepost_service SET tcp_keepalives_count = 3;
 DO $$
 BEGIN
+    -- a statement that nobody waits for any more ends, also where it waits for a lock
+    ALTER ROLE gatepost_service SET client_connection_check_interval = '2s';
+EXCEPTION
+    WHEN invalid_parameter_value THEN NULL; -- a server on a system that cannot tell
+END
+$$;
+DO $$
+BEGIN
     -- also between the parts of a statement; longer than GATEPOST_QUERY_TIMEOUT
     IF current_setting('server_version_num')::int >= 170000 THEN
         ALTER ROLE gatepost_service SET transaction_timeout = '30s';

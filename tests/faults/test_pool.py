@@ -134,17 +134,20 @@ async def test_waiting_callers_are_served_in_turn(database_url: str) -> None:
 
 
 async def test_cancelled_statement_ends_on_the_server(
-    database_url: str, db: asyncpg.Connection
+    postgres: Server, database_url: str, db: asyncpg.Connection
 ) -> None:
-    async with opened(database_url) as database:
-        await pid(database)
-        running = asyncio.create_task(database.fetch(SLEEP))
-        await becomes(db, ACTIVE, 1)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-        await becomes(db, ACTIVE, 0)
-        assert await pid(database)
+    """A cancellation that comes before the server has begun is lost; then the role ends it."""
+    name = urlsplit(database_url).path[1:]
+    with role(postgres, name) as url:
+        async with opened(url) as database:
+            await pid(database)
+            running = asyncio.create_task(database.fetch(SLEEP))
+            await becomes(db, ACTIVE, 1)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await becomes(db, ACTIVE, 0)
+            assert await pid(database)
 
 
 async def test_statement_past_its_deadline_ends_on_the_server(

@@ -1,4 +1,4 @@
-"""A service that hangs in a transaction loses its locks: its role in the database sees to it."""
+"""What a service that hangs or was killed has left: its role in the database ends it."""
 
 import signal
 import threading
@@ -60,6 +60,32 @@ def test_stopped_service_does_not_keep_its_row_locks(
             finally:
                 service.process.send_signal(signal.SIGCONT)
             signing_up.join()
+
+
+def test_statement_of_a_killed_service_ends_while_it_waits_for_a_lock(
+    postgres: Server, database_url: str, tmp_path: Path
+) -> None:
+    database = urlsplit(database_url).path[1:]
+    with (
+        role(postgres, database) as url,
+        running_service(url, tmp_path / "log", **SETTINGS) as service,
+    ):
+        lock = "BEGIN; LOCK TABLE sessions IN EXCLUSIVE MODE; SELECT pg_sleep(15)"
+        locked = threading.Thread(target=postgres.sql, args=(lock, database))
+        locked.start()
+
+        def give_up() -> None:
+            with pytest.raises(httpx.HTTPError):
+                sign_up(service.url, "ann")
+
+        signing_up = threading.Thread(target=give_up)
+        signing_up.start()
+        wait_until(lambda: postgres.sql(WAITING, database) == "1", "waiting for the lock")
+        service.process.kill()
+        signing_up.join()
+        wait_until(lambda: postgres.sql(WAITING, database) == "0", "nobody waits any more")
+        assert locked.is_alive()
+        locked.join()
 
 
 def sign_up(url: str, name: str) -> int:

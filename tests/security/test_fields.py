@@ -64,7 +64,9 @@ LENGTHS = {
 
 # of a token and a stored hash the shape is refused before the length
 WRITTEN_BY_BACKENDS = {
-    (table, column) for table, column in LENGTHS if table not in ("jwks", "rate_limits")
+    (table, column)
+    for table, column in LENGTHS
+    if table in ("users", "sessions", "accounts", "verifications")
 } - {("sessions", "token"), ("accounts", "password")}
 
 
