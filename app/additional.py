@@ -20,19 +20,18 @@ from msgspec import Meta
 from . import schema
 from .errors import SettingsError
 from .field_values import CONVERTERS
-from .schema import (
+from .relation import (
+    ANNOTATIONS,
     GUARDED,
     SECRET,
     SETTLED,
-    TABLES,
     AdditionalField,
     ColumnType,
     FieldType,
     ForeignKey,
     Relation,
-    Schema,
-    Table,
 )
+from .schema import TABLES, Schema
 
 _COLUMN: Final = re.compile("[a-z][a-z0-9_]{0,62}")
 _NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_]{0,62}")
@@ -232,7 +231,7 @@ def _column_name(key: str, name: str, what: str) -> str:
 
 def _annotation(type_: ColumnType, mark: Meta | None, nullable: bool) -> Any:
     """The type of a field of a row's Struct."""
-    annotation: Any = schema.ANNOTATIONS[type_]
+    annotation: Any = ANNOTATIONS[type_]
     if mark is not None:
         annotation = Annotated[annotation, mark]
     return annotation | None if nullable else annotation
@@ -260,7 +259,7 @@ def _table(name: str, value: Any) -> Relation:
             if what == "key" and columns[column].nullable:
                 raise _FileError(f"{key}.{what}", f"{column} is nullable")
     return Relation(
-        table=Table(name),
+        name=name,
         row=msgspec.defstruct(
             name,
             [(column, _annotated(given)) for column, given in columns.items()],

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from .field_values import CONVERTERS
-from .schema import AdditionalField, ColumnType, FieldType, Schema
+from .relation import AdditionalField, ColumnType, FieldType
+from .schema import Schema
 
 MAX_ROLE: Final = 1000
 """Characters of a user's roles, with their commas."""

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import Scope
 
-from .environment import Proxy
+from .settings.environment import Proxy
 
 _LONGEST = 45
 """Characters of an address at most; nothing longer is kept in the cache."""

@@ -6,7 +6,8 @@ Both follow from app/schema.py. The JSON of a row: times and UUIDs are text, num
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from .schema import RELATIONS, Column, ColumnType, Relation
+from .relation import Column, ColumnType, Relation
+from .schema import RELATIONS
 
 _TYPESCRIPT: Final[Mapping[ColumnType, str]] = {
     "uuid": "string",

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from .schema import AdditionalField, ColumnType, Relation, Schema
+from .relation import AdditionalField, ColumnType, Relation
+from .schema import Schema
 from .statements.catalogue import SchemaObject
 
 _TYPES: Final[dict[ColumnType, str]] = {

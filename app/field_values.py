@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from .schema import ColumnType, FieldType
+from .relation import ColumnType, FieldType
 
 
 def _string(column_type: ColumnType, max_length: int, value: Any) -> Any:

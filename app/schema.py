@@ -7,54 +7,27 @@ holds every name, type, default, nullability and key against the live catalogue.
 
 import secrets
 import string
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from functools import cached_property
-from types import MappingProxyType, NoneType
-from typing import Annotated, Any, Final, Literal, get_args
+from types import MappingProxyType
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
-from pypika import Table
 
-ColumnType = Literal[
-    "uuid", "text", "boolean", "timestamptz", "date", "integer", "bigint", "numeric", "jsonb",
-    "text[]",
-]  # fmt: skip
-
-Int32 = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
-Int64 = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
-Json = Annotated[str, Meta(extra={"json": True})]
-"""A ``jsonb`` column: its JSON text, which is how the driver gives it."""
-
-_TYPES: Final[dict[Any, ColumnType]] = {
-    UUID: "uuid",
-    str: "text",
-    bool: "boolean",
-    datetime: "timestamptz",
-    date: "date",
-    Int32: "integer",
-    Int64: "bigint",
-    Decimal: "numeric",
-    Json: "jsonb",
-    list[str]: "text[]",
-}
-
-ANNOTATIONS: Final[dict[ColumnType, Any]] = {type_: base for base, type_ in _TYPES.items()}
-"""What a Struct says of a column of each type."""
-
-SECRET: Final = Meta(extra={"secret": True})
-Secret = Annotated[str, SECRET]
-"""A column whose value gives access: shown and written only with the scope ``secrets``."""
-
-GUARDED: Final = Meta(extra={"guarded": "always"})
-"""A column that says who gets in, or until when: written only with the scope ``secrets``."""
-
-SETTLED: Final = Meta(extra={"guarded": "later"})
-"""A column that says who a row is: given to a new row, but changed only with ``secrets``."""
+from .relation import (
+    GUARDED,
+    SETTLED,
+    AdditionalField,
+    ForeignKey,
+    Int32,
+    Int64,
+    Json,
+    Relation,
+    Secret,
+)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -267,162 +240,6 @@ def new_token() -> str:
     return token[:32].decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as the catalogue has it, and what of it takes the scope ``secrets``."""
-
-    name: str
-    type: ColumnType
-    nullable: bool
-    default: str | None
-    """The default as PostgreSQL prints it, or None."""
-    secret: bool
-    """Seeing it, and all else."""
-    guarded: bool
-    """Giving it to a new row, and changing it."""
-    settled: bool
-    """Changing it in a row that is there."""
-
-
-FieldType = Literal["string", "number", "boolean", "date", "string[]", "number[]", "json"]
-"""The types that Better Auth has for fields."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class AdditionalField:
-    """A column of an application's own as the clients of the auth API know it: an entry of Better
-    Auth's ``additionalFields``. app/additional.py makes them.
-    """
-
-    name: str
-    column: str
-    type: FieldType
-    column_type: ColumnType
-    required: bool
-    """A user who signs up gives it."""
-    input: bool
-    """Clients may write it."""
-    returned: bool
-    """Clients see it."""
-    in_new_rows: bool
-    """The auth API writes it into a new row; elsewhere the column's own default holds."""
-    default: Any
-    """What a new row has that is given nothing, as the driver takes it; None: nothing."""
-    convert: Callable[[Any], Any]
-    """From a JSON value to what the driver takes. Raises ValueError: what it expected."""
-    refused: bool = False
-    """A client is told that it may not write it, though there is a default to write instead."""
-
-    @property
-    def parameter(self) -> str:
-        """The name of its value in a statement."""
-        return f"field_{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
-    """``table.column`` refers to ``target``'s primary key; deleting the target deletes the row."""
-
-    name: str
-    table: str
-    column: str
-    target: str
-    by_hint: bool = False
-    """Embedded only where the request names it, so that another one needs no name."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Relation:
-    """A table: its name in PyPika, the Struct of its rows, its defaults and its keys."""
-
-    table: Table
-    row: type[msgspec.Struct]
-    primary_key: tuple[str, ...] = ("id",)
-    unique: tuple[tuple[str, ...], ...] = ()
-    """Unique keys besides the primary key."""
-    foreign_keys: tuple[ForeignKey, ...] = ()
-    defaults: dict[str, str] = field(default_factory=dict)
-    default_factories: dict[str, Callable[[], Any]] = field(default_factory=dict)
-    """Columns without a database default that the service fills in when a row leaves them out."""
-    set_by_trigger: tuple[str, ...] = ()
-    """Columns that a trigger keeps, whatever an UPDATE says."""
-    fields: tuple[AdditionalField, ...] = ()
-    """Columns of the application's own, which come last."""
-    read_only: bool = False
-    """The REST API reads it, and does not write it."""
-    restricted: bool = False
-    """Nor may the service change or delete its rows: its role has fewer privileges."""
-    served_below: str | None = None
-    """An expression: rows whose key is not less may still get others before them."""
-    shard_key: str | None = None
-    """The column that decides on which machine a row is; None: every machine has all rows."""
-
-    @cached_property
-    def name(self) -> str:
-        return self.table.get_table_name()
-
-    @cached_property
-    def keys(self) -> tuple[tuple[str, ...], ...]:
-        """The primary key and every other unique key."""
-        return (self.primary_key, *self.unique)
-
-    @cached_property
-    def columns(self) -> MappingProxyType[str, Column]:
-        return MappingProxyType({f.name: self._column(f) for f in msgspec.structs.fields(self.row)})
-
-    @cached_property
-    def insert_type(self) -> type[msgspec.Struct]:
-        """A row to insert: what the database fills in may be left out (UNSET)."""
-        return self._derived("New", lambda column: column.default is not None or column.nullable)
-
-    @cached_property
-    def update_type(self) -> type[msgspec.Struct]:
-        """Changes to a row: every column may be left out, and those of the trigger are."""
-        return self._derived("Changed", lambda _: True, without=self.set_by_trigger)
-
-    def _derived(
-        self, prefix: str, optional: Callable[[Column], bool], without: tuple[str, ...] = ()
-    ) -> type[msgspec.Struct]:
-        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-            (f.name, f.type | UnsetType, UNSET)
-            if optional(self.columns[f.name])
-            else (f.name, f.type)
-            for f in msgspec.structs.fields(self.row)
-            if f.name not in without
-        ]
-        name = prefix + self.row.__name__
-        return msgspec.defstruct(name, fields, module=__name__, frozen=True, kw_only=True)
-
-    def _column(self, declared: msgspec.structs.FieldInfo) -> Column:
-        options = get_args(declared.type) if NoneType in get_args(declared.type) else ()
-        base = next((option for option in options if option is not NoneType), declared.type)
-        meta = [m for m in getattr(base, "__metadata__", ()) if isinstance(m, Meta)]
-        extra: dict[str, Any] = {}
-        for each in meta:
-            extra |= each.extra or {}
-        secret = bool(extra.get("secret"))
-        guarded = secret or extra.get("guarded") == "always"
-        return Column(
-            name=declared.name,
-            type=_TYPES[_unmarked(base)],
-            nullable=bool(options),
-            default=self.defaults.get(declared.name),
-            secret=secret,
-            guarded=guarded,
-            settled=guarded or extra.get("guarded") == "later",
-        )
-
-
-def _unmarked(annotation: Any) -> Any:
-    """A type without what it says of scopes."""
-    marks = {"secret", "guarded"}
-    kept = [
-        m for m in getattr(annotation, "__metadata__", ()) if not marks & (m.extra or {}).keys()
-    ]
-    plain = get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
-    return Annotated[(plain, *kept)] if kept else plain
-
-
 _TIMES: Final = ("created_at", "updated_at")
 _ROW_DEFAULTS: Final = {
     "id": "gen_random_uuid()",
@@ -431,7 +248,7 @@ _ROW_DEFAULTS: Final = {
 }
 
 users: Final = Relation(
-    table=Table("users"),
+    name="users",
     row=User,
     unique=(("email",),),
     defaults=_ROW_DEFAULTS | {"email_verified": "false", "banned": "false"},
@@ -439,7 +256,7 @@ users: Final = Relation(
 )
 
 sessions: Final = Relation(
-    table=Table("sessions"),
+    name="sessions",
     row=Session,
     unique=(("token",),),
     foreign_keys=(
@@ -454,7 +271,7 @@ sessions: Final = Relation(
 )
 
 accounts: Final = Relation(
-    table=Table("accounts"),
+    name="accounts",
     row=Account,
     unique=(("provider_id", "account_id"),),
     foreign_keys=(ForeignKey("accounts_user_id_fkey", "accounts", "user_id", "users"),),
@@ -463,42 +280,38 @@ accounts: Final = Relation(
 )
 
 verifications: Final = Relation(
-    table=Table("verifications"),
+    name="verifications",
     row=Verification,
     defaults=_ROW_DEFAULTS,
     set_by_trigger=_TIMES,
 )
 
 rate_limits: Final = Relation(
-    table=Table("rate_limits"),
+    name="rate_limits",
     row=RateLimit,
     unique=(("key",),),
     defaults={"id": "gen_random_uuid()"},
 )
 
 purges: Final = Relation(
-    table=Table("purges"),
+    name="purges",
     row=Purge,
     primary_key=("name",),
     defaults={"next_page": "0"},
 )
 
-daily_counts: Final = Relation(
-    table=Table("daily_counts"), row=DailyCount, primary_key=("day", "type")
-)
+daily_counts: Final = Relation(name="daily_counts", row=DailyCount, primary_key=("day", "type"))
 
-event_readers: Final = Relation(
-    table=Table("event_readers"), row=EventReader, primary_key=("name",)
-)
+event_readers: Final = Relation(name="event_readers", row=EventReader, primary_key=("name",))
 
 jwks: Final = Relation(
-    table=Table("jwks"),
+    name="jwks",
     row=Jwk,
     defaults={"id": "gen_random_uuid()", "created_at": "now()"},
 )
 
 events: Final = Relation(
-    table=Table("events"),
+    name="events",
     row=Event,
     defaults={
         "id": "new_event_id()",
@@ -511,7 +324,7 @@ events: Final = Relation(
 )
 
 erasures: Final = Relation(
-    table=Table("erasures"),
+    name="erasures",
     row=Erasure,
     defaults={"id": "gen_random_uuid()", "erased_at": "now()"},
     read_only=True,
@@ -519,7 +332,7 @@ erasures: Final = Relation(
 )
 
 session_policies: Final = Relation(
-    table=Table("session_policies"),
+    name="session_policies",
     row=SessionPolicy,
     primary_key=("user_id",),
     foreign_keys=(
@@ -532,7 +345,7 @@ session_policies: Final = Relation(
 )
 
 session_activity: Final = Relation(
-    table=Table("session_activity"),
+    name="session_activity",
     row=SessionActivity,
     primary_key=("session_id",),
     foreign_keys=(
@@ -543,13 +356,13 @@ session_activity: Final = Relation(
 )
 
 webhooks: Final = Relation(
-    table=Table("webhooks"),
+    name="webhooks",
     row=Webhook,
     defaults={"id": "gen_random_uuid()", "types": "'{}'::text[]", "created_at": "now()"},
 )
 
 webhook_deliveries: Final = Relation(
-    table=Table("webhook_deliveries"),
+    name="webhook_deliveries",
     row=WebhookDelivery,
     primary_key=("webhook_id", "event_id"),
     foreign_keys=(

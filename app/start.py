@@ -1,6 +1,6 @@
 """What a start says of its settings: what is off, and what cannot work as they are.
 
-A wrong value has stopped it before (app/settings.py). What may be meant so is a warning.
+A wrong value has stopped it before (app/settings). What may be meant so is a warning.
 """
 
 from collections.abc import Iterator, Mapping

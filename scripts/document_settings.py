@@ -1,16 +1,16 @@
-"""Write the tables of docs/OPERATIONS.md (the part between its marks) from app/settings.py."""
+"""Write the tables of docs/OPERATIONS.md (the part between its marks) from app/settings."""
 
 import inspect
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from app.environment import declared, groups
 from app.settings import Settings
+from app.settings.environment import declared, groups
 from scripts.generated import grid, with_part
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "OPERATIONS.md"
-BEGIN = "<!-- from here to the next mark: written by 'make docs' from app/settings.py -->\n"
+BEGIN = "<!-- from here to the next mark: written by 'make docs' from app/settings -->\n"
 
 
 def default(item: Field[Any]) -> str:

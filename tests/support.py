@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.environment import BOOLEAN, declared
+from app.settings.environment import BOOLEAN, declared
 from tests import POOLER
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -13,9 +13,9 @@ from ..auth.personal_data import PersonalData
 from ..auth.plugins.admin.bans import is_banned
 from ..auth.session_limits import Limits, greatest
 from ..auth.sessions import has_ended
-from ..environment import in_units
 from ..schema import Event, SessionPolicy, User
 from ..settings import AuthSettings
+from ..settings.environment import in_units
 from ..statements import accounts, admin_users, session_policies
 from ..statements.admin import AdminStatements
 from .listing import page_at, place_of

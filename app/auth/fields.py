@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import AuthError
-from ..schema import AdditionalField, FieldType
+from ..relation import AdditionalField, FieldType
 from .serializers import Shown, shown
 from .validation import js_type, raise_if_invalid
 

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ..schema import AdditionalField, ColumnType, Session, User
+from ..relation import AdditionalField, ColumnType
+from ..schema import Session, User
 from ..statements.accounts import PublicAccount
 from . import answers
 

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import typer
 
-from ..admin_settings import AdminSettings
 from ..database import Database, Transaction
 from ..errors import LastAdministratorError, NotFoundError
 from ..schema import User
-from ..settings import Settings
+from ..settings import AdminSettings, Settings
 from ..statements import admin, users
 from .database import as_id, with_database
 from .help import command_line, epilog, shape

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from ..migrations import files, runner
 from ..process import exit_on_signals
-from ..provider_settings import has_packages
 from ..redaction import redacted_url
 from ..settings import MailSettings, Settings
+from ..settings.providers import has_packages
 from .address import HostOption, PortOption, use_address
 from .development import STATE, development_database, load_settings, set_defaults
 from .grant import grants, run_script

@@ -13,10 +13,10 @@ import msgspec
 import typer
 
 from ..database import Connection
-from ..environment import duration
 from ..errors import DatabaseUnavailableError, SettingsError
 from ..process import exit_on_signals
 from ..schema import Event
+from ..settings.environment import duration
 from ..statements import events
 from .database import as_id, connected, find_user
 from .help import command_line, epilog, shape

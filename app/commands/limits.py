@@ -8,10 +8,10 @@ import msgspec
 import typer
 
 from ..database import Database, Transaction
-from ..environment import duration, in_units
 from ..errors import NotFoundError, SettingsError
 from ..schema import SessionPolicy
 from ..settings import AuthSettings, Settings
+from ..settings.environment import duration, in_units
 from ..statements import session_policies, users
 from .database import as_id, with_database
 from .help import command_line, epilog, shape

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 
 from ..client_types import python, typescript
-from ..schema import RELATIONS, Relation
+from ..relation import Relation
+from ..schema import RELATIONS
 from .help import command_line, epilog
 
 cli = command_line("types", description="Write the rows of the REST API as types.")

@@ -21,8 +21,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from ..auth.validation import is_email
-from ..provider_settings import ProviderSettings
-from ..settings import Settings
+from ..settings import ProviderSettings, Settings
 from .local import LOCAL_HOST, OnThisMachine, headers_of_pages
 from .provider_key import SigningKey
 from .provider_pages import form, page

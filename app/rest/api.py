@@ -23,7 +23,8 @@ from ..client_address import ClientAddresses
 from ..database import Actor, Database
 from ..errors import DatabaseError, RestError
 from ..redaction import safe_path
-from ..schema import RELATIONS, Relation, sharded
+from ..relation import Relation
+from ..schema import RELATIONS, sharded
 from ..security_events import agent_of, security_event
 from ..settings import ServiceKey, Settings
 from . import media, parser

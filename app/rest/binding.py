@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
-from ..schema import ColumnType
+from ..relation import ColumnType
 from ..sql import Record, Statement, explained
 from .errors import unsatisfiable_range
 from .query_tree import Value, ValueIndex

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..errors import RestError
-from ..schema import Column, Relation
+from ..relation import Column, Relation
 from ..sql import (
     AliasedQuery,
     Expression,

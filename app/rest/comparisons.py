@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..errors import RestError
-from ..schema import Column
+from ..relation import Column
 from ..sql import Expression, Parameter, Term
 from .binding import Binding
 from .errors import unknown_operator

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from ..errors import RestError
-from ..schema import ColumnType
+from ..relation import ColumnType
 from .errors import bad_body
 from .values import FROM_JSON, FROM_TEXT
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..schema import Relation
+from ..relation import Relation
 from . import media, preferences
 from .parser import OPERATORS
 from .table_schemas import Tables

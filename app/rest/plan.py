@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from starlette.responses import Response
 
 from ..database import Database
-from ..schema import Relation
+from ..relation import Relation
 from ..settings import KeyScope
 from ..sql import Record
 from . import media

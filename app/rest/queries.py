@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from ..errors import RestError
-from ..schema import Column, Relation
+from ..relation import Column, Relation
 from ..sql import (
     AliasedQuery,
     Expression,

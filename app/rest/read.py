@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from ..schema import Relation
+from ..relation import Relation
 from ..sql import Record, Statement
 from . import media, queries
 from .binding import BoundStatement, Output

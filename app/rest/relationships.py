@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import RestError
-from ..schema import Relation
+from ..relation import Relation
 from .query_tree import EmbedItem
 
 

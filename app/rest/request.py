@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Self
 from starlette.types import Scope
 
 from ..errors import RestError
-from ..schema import Relation
+from ..relation import Relation
 from ..settings import ServiceKey
 from . import media, parser, preferences
 from .media import ResponseFormat

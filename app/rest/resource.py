@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..schema import Relation
+from ..relation import Relation
 from ..sql import Field, Selectable
 from .query_tree import EmbedItem, Level, SelectItem
 from .selected import counts

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ..errors import RestError
-from ..schema import Relation
+from ..relation import Relation
 from ..sql import Expression, Term, named
 from .query_tree import ColumnItem, CountItem, SelectItem
 

@@ -6,7 +6,7 @@ look for ``definitions`` and for the notes on keys in the texts. It says less th
 
 from typing import Any, Final
 
-from ..schema import Column, Relation
+from ..relation import Column, Relation
 from . import media
 from .plan import PREFIX
 from .table_schemas import TYPES, Tables

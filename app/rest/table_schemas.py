@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..database import Database
-from ..schema import Column, ColumnType, ForeignKey, Relation
+from ..relation import Column, ColumnType, ForeignKey, Relation
 from ..settings import ServiceKey
 from ..statements import catalogue
 from .plan import Plan

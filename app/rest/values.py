@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from ..schema import ColumnType
+from ..relation import ColumnType
 from .errors import bad_text, bad_value, out_of_range
 
 _UUID: Final = re.compile(r"\{[0-9a-fA-F-]{32,40}\}|[0-9a-fA-F-]{32,40}", re.ASCII)

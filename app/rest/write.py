@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ..database import Database, Transaction
 from ..errors import RestError
-from ..schema import Relation
+from ..relation import Relation
 from ..security_events import security_event
 from ..sql import Record
 from . import media, queries

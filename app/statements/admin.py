@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ..schema import Relation, Session, User, users
+from ..relation import Relation
+from ..schema import Session, User, users
 from ..sql import (
     Case,
     Expression,

@@ -1,6 +1,6 @@
 """Additional fields in a statement: what is given for one, and what an update leaves."""
 
-from ..schema import AdditionalField
+from ..relation import AdditionalField
 from ..sql import Case, Parameter, Table, Term
 
 

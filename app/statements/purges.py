@@ -6,7 +6,8 @@ All times are the database's: a service with a wrong clock must not delete valid
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..schema import Relation, purges
+from ..relation import Relation
+from ..schema import purges
 from ..sql import Expression, Field, Parameter, Query, Record, Statement, Table, statement
 
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from ..schema import Relation, Session, User, sessions, users
+from ..relation import Relation
+from ..schema import Session, User, sessions, users
 from ..sql import (
     Expression,
     Field,

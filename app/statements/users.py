@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ..schema import Relation, User, accounts, users
+from ..relation import Relation
+from ..schema import User, accounts, users
 from ..sql import Case, Expression, Field, Parameter, Query, Statement, Table, named, statement
 from .accounts import TOKENS
 from .fields import given, kept_or_given

@@ -241,6 +241,8 @@ def test_table_recipe_touches_two_files(copy: Copy) -> None:
         MEMBERSHIPS,
         "-- Lost: every membership.\nDROP TABLE memberships;\n",
     )
+    dates = "from datetime import date, datetime\n"
+    copy.replace("app/schema.py", dates, f"{dates}from decimal import Decimal\n")
     copy.replace(
         "app/schema.py",
         "class RateLimit(",
@@ -253,7 +255,7 @@ def test_table_recipe_touches_two_files(copy: Copy) -> None:
         "app/schema.py",
         "rate_limits: Final = Relation(",
         "memberships: Final = Relation(\n"
-        '    table=Table("memberships"),\n'
+        '    name="memberships",\n'
         "    row=Membership,\n"
         '    primary_key=("user_id", "team_number"),\n'
         '    foreign_keys=(ForeignKey("memberships_user_id_fkey", "memberships", "user_id",'
@@ -412,7 +414,7 @@ def test_endpoint_recipe_touches_seven_files(copy: Copy) -> None:
         "app/schema.py",
         "rate_limits: Final = Relation(",
         "notes: Final = Relation(\n"
-        '    table=Table("notes"),\n'
+        '    name="notes",\n'
         "    row=Note,\n"
         '    foreign_keys=(ForeignKey("notes_user_id_fkey", "notes", "user_id", "users"),),\n'
         '    defaults={"id": "gen_random_uuid()", "created_at": "now()"},\n)\n\n'
@@ -503,7 +505,7 @@ def tables_command() -> None:
 
 def test_setting_recipe_touches_two_files(copy: Copy) -> None:
     copy.replace(
-        "app/settings.py",
+        "app/settings/auth.py",
         "    delete_user: bool = setting(",
         "    revoke_sessions_on_password_change: bool = setting(\n"
         '        "GATEPOST_REVOKE_SESSIONS_ON_PASSWORD_CHANGE", BOOLEAN, default=False,\n'
@@ -517,7 +519,7 @@ def test_setting_recipe_touches_two_files(copy: Copy) -> None:
         "    revoke = revoke or context.settings.revoke_sessions_on_password_change\n",
     )
     copy.make_docs()
-    assert copy.edited() == {"app/settings.py", "app/auth/password_change.py"}
+    assert copy.edited() == {"app/settings/auth.py", "app/auth/password_change.py"}
     page = (copy.folder / "docs" / "OPERATIONS.md").read_text()
     assert (
         page.replace(
@@ -586,7 +588,7 @@ def test_doctor_check_recipe_touches_two_files(copy: Copy) -> None:
 
 READ_PROFILE = """
 from app.auth.social.providers import declaration_of
-from app.provider_settings import ProviderSettings
+from app.settings.providers import ProviderSettings
 declared = declaration_of(ProviderSettings(id="codeberg", client_id="x"))
 raw = {"id": 7, "login": "ada", "full_name": "", "email": "Ada@Example.com", "avatar_url": "a"}
 found = declared.profile(raw)
@@ -602,14 +604,14 @@ def test_provider_recipe_touches_three_files(copy: Copy) -> None:
     assert len(declaration.split("def _profile")[0].splitlines()) <= 20
     module = "app/auth/social/providers/codeberg.py"
     copy.write(module, declaration)
-    copy.replace("app/provider_settings.py", '"twitter",\n]', '"twitter", "codeberg",\n]')
+    copy.replace("app/settings/providers.py", '"twitter",\n]', '"twitter", "codeberg",\n]')
     copy.replace(
         "docs/PROVIDERS.md",
         "| `discord` |",
         "| `codeberg` | codeberg.org/user/settings/applications | `read:user` | yes | nothing |\n"
         "| `discord` |",
     )
-    assert copy.edited() == {module, "app/provider_settings.py", "docs/PROVIDERS.md"}
+    assert copy.edited() == {module, "app/settings/providers.py", "docs/PROVIDERS.md"}
     copy.lint()
     copy.test("tests/unit/test_provider_docs.py", "tests/unit/test_provider_settings.py")
     assert copy.run("-c", READ_PROFILE) == "7 ada ada@example.com False a\n"

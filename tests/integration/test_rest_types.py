@@ -12,12 +12,12 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
-from pypika import Table
 from starlette.applications import Starlette
 
 from app.database import Database
+from app.relation import ForeignKey, Int32, Int64, Json, Relation, Secret
 from app.rest.api import RestAPI
-from app.schema import RELATIONS, ForeignKey, Int32, Int64, Json, Relation, Secret
+from app.schema import RELATIONS
 from app.settings import Settings
 from tests.support import KEYS, environment
 
@@ -103,7 +103,7 @@ class Move(msgspec.Struct, frozen=True):
 
 OWN: Final = (
     Relation(
-        table=Table("categories"),
+        name="categories",
         row=Category,
         primary_key=("code",),
         foreign_keys=(
@@ -111,7 +111,7 @@ OWN: Final = (
         ),
     ),
     Relation(
-        table=Table("items"),
+        name="items",
         row=Item,
         primary_key=("shelf", "number"),
         unique=(("barcode",),),
@@ -128,19 +128,19 @@ OWN: Final = (
         },
     ),
     Relation(
-        table=Table("profiles"),
+        name="profiles",
         row=Profile,
         primary_key=("user_id",),
         foreign_keys=(ForeignKey("profiles_user_id_fkey", "profiles", "user_id", "users"),),
     ),
     Relation(
-        table=Table("counters"),
+        name="counters",
         row=Counter,
         primary_key=("number",),
         defaults={"steps": "0"},
     ),
     Relation(
-        table=Table("moves"),
+        name="moves",
         row=Move,
         primary_key=("day",),
         foreign_keys=(

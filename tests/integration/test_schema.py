@@ -10,7 +10,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from app.schema import TABLES, Relation, new_token
+from app.relation import Relation
+from app.schema import TABLES, new_token
 from app.statements import sessions
 from tests import GIVEN_URL
 

@@ -20,8 +20,8 @@ import yaml
 
 from app import server
 from app.auth import mail
-from app.environment import declared, groups
 from app.settings import Settings
+from app.settings.environment import declared, groups
 from tests.security.raw import auth_service
 from tests.support import (
     IN_CI,

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from app.errors import SettingsError
-from app.schema import RELATIONS, Column
+from app.relation import Column
+from app.schema import RELATIONS
 from app.settings import Settings
 from tests.support import KEYS, ROOT, running_service, wait_until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.environment import secret_list
 from app.errors import SettingsError
+from app.settings.environment import secret_list
 from tests.support import ROOT, SECRET, Server, environment, running_service
 
 GUESSABLE = [

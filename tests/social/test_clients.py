@@ -21,7 +21,7 @@ from app.auth.social.provider import (
     Tokens,
     UserInfoError,
 )
-from app.provider_settings import ProviderSettings, SocialSettings
+from app.settings.providers import ProviderSettings, SocialSettings
 from tests.social.hosts.profiles import PHOTO
 from tests.social.running_hosts import PLAYED, RunningHosts, provider_settings, running_hosts
 

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 
 from app.errors import SettingsError
+from app.relation import ANNOTATIONS
 from app.rest.query_tree import EmbedItem
 from app.rest.relationships import find_relationship
-from app.schema import ANNOTATIONS, RELATIONS, TABLES, Schema, User
+from app.schema import RELATIONS, TABLES, Schema, User
 from app.settings import Settings
 from tests.support import ROOT, environment
 

@@ -4,10 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from app.admin_settings import AdminSettings
 from app.errors import SettingsError
-from app.provider_settings import SocialSettings
-from app.settings import AuthSettings, Claim, JwtSettings, MailSettings
+from app.settings import AdminSettings, AuthSettings, JwtSettings, MailSettings, SocialSettings
+from app.settings.jwt import Claim
 from tests.support import setting_samples
 
 SECRET = "hunter2-Zq3vR8mT1xY6bN4kW9sL2pH7cJ5d"
@@ -189,7 +188,7 @@ def test_mail_server_without_a_sender_is_refused() -> None:
 
 
 def test_providers_without_their_packages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.provider_settings.find_spec", lambda _: None)
+    monkeypatch.setattr("app.settings.providers.find_spec", lambda _: None)
     providers = '[{"id": "github", "client_id": "a", "client_secret": "hunter2"}]'
     assert "needs the extra social" in refused(GATEPOST_PROVIDERS=providers)
 

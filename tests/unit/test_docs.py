@@ -12,7 +12,6 @@ from app import __version__, errors
 from app.auth import api
 from app.auth.errors import MESSAGES
 from app.cli import COMMANDS
-from app.environment import BOOLEAN, TIMEOUT, declared, groups, held, integer, setting, text
 from app.errors import (
     AuthError,
     DatabaseError,
@@ -23,6 +22,16 @@ from app.errors import (
 )
 from app.rest import parser
 from app.settings import SCOPES, Settings
+from app.settings.environment import (
+    BOOLEAN,
+    TIMEOUT,
+    declared,
+    groups,
+    held,
+    integer,
+    setting,
+    text,
+)
 from scripts.document_settings import PAGE, document, section
 from tests.support import ROOT
 

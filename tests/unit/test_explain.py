@@ -3,7 +3,7 @@
 from typing import get_args
 
 from app.explain import SAMPLES
-from app.schema import ColumnType
+from app.relation import ColumnType
 from app.statements import every_statement
 
 

@@ -6,8 +6,8 @@ import msgspec
 
 from app.auth.social import provider
 from app.auth.social.providers import declaration_of
-from app.environment import declared
-from app.provider_settings import BUILT_IN, ProviderSettings, SocialSettings
+from app.settings.environment import declared
+from app.settings.providers import BUILT_IN, ProviderSettings, SocialSettings
 from tests.support import ROOT
 
 PAGE = (ROOT / "docs" / "PROVIDERS.md").read_text()

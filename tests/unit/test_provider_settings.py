@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import SettingsError
-from app.provider_settings import BUILT_IN, ProviderSettings, SocialSettings
+from app.settings.providers import BUILT_IN, ProviderSettings, SocialSettings
 from tests.support import setting_samples
 
 SECRET = "hunter2"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import RestError
+from app.relation import ColumnType
 from app.rest.values import FROM_JSON, FROM_TEXT, array_literal
-from app.schema import ColumnType
 
 ID = UUID("6f1a2c9e-0000-4000-8000-000000000001")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

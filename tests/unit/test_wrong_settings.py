@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from app.main import create_app
-from app.misspelt import check_names
 from app.settings import Settings
+from app.settings.misspelt import check_names
 from tests.support import ROOT, SECRET
 
 DIGEST = "0123456789abcdef" * 4

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ada_url import URLSearchParams
 
-from ...provider_settings import ProviderSettings
+from ...settings import ProviderSettings
 from .provider import Provider
 
 

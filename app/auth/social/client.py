@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from ...logs import RATE_LIMIT
 from ...outgoing.client import Caller, Outgoing, OutgoingError
-from ...provider_settings import ProviderSettings, SocialSettings
+from ...settings import ProviderSettings, SocialSettings
 from . import token_endpoint
 from .authorization import with_parameters
 from .discovery import discover

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from ...database import Transaction
-from ...provider_settings import ProviderSettings, SocialSettings
 from ...schema import Session, User
+from ...settings import ProviderSettings, SocialSettings
 from ...statements import accounts, users
 from ...statements import sessions as session_statements
 from .. import email_verification, proofs, sessions

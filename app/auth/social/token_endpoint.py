@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote_plus
 
 from ...outgoing.client import Answer, OutgoingError
-from ...provider_settings import ProviderSettings
+from ...settings import ProviderSettings
 from ..context import utc_now
 from .provider import Tokens
 

@@ -4,8 +4,7 @@ import asyncio
 from typing import Final, Literal, NamedTuple
 
 from ...outgoing.client import Answer, Caller, Outgoing, OutgoingError, PrivateHostError
-from ...provider_settings import ProviderSettings
-from ...settings import AuthSettings
+from ...settings import AuthSettings, ProviderSettings
 from ..context import PREFIX
 from . import token_endpoint
 from .discovery import read

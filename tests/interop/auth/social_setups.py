@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.provider_settings import BUILT_IN
+from app.settings.providers import BUILT_IN
 from tests.interop.auth.provider import CLIENT_ID, CLIENT_SECRET
 from tests.interop.auth.servers import PROVIDER, Setup
 from tests.social.running_hosts import PLAYED, provider_settings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.provider_settings import BUILT_IN
+from app.settings.providers import BUILT_IN
 
 _COMMON: Final = {
     "client_id": "clientId",

@@ -21,7 +21,7 @@ from app.auth.social.provider import (
     UserInfoError,
 )
 from app.outgoing.client import MAX_CALLS, Outgoing
-from app.provider_settings import ProviderSettings, SocialSettings
+from app.settings.providers import ProviderSettings, SocialSettings
 from tests.unit.social.server import Answer, ProviderServer, json_reply, reply, silence
 from tests.unit.social.tokens import CLIENT_ID, NONCE, SigningKey, claims
 

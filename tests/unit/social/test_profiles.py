@@ -11,7 +11,7 @@ from app.auth.social.profiles import checked, openid_profile
 from app.auth.social.provider import Profile, UserInfoError
 from app.auth.social.providers import declaration_of
 from app.auth.validation import is_email
-from app.provider_settings import BUILT_IN, ProviderSettings
+from app.settings.providers import BUILT_IN, ProviderSettings
 
 DECLARED = {
     name: declaration_of(

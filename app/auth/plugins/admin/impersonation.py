@@ -8,10 +8,10 @@ from uuid import UUID
 
 from starlette.routing import BaseRoute
 
-from ....admin_settings import AdminSettings
 from ....database import Transaction
 from ....errors import AuthError
 from ....schema import Session, User
+from ....settings import AdminSettings
 from ....statements import admin
 from ....statements import sessions as session_statements
 from ....statements.admin import AdminStatements, Standing

@@ -15,7 +15,8 @@ from uuid import UUID
 from starlette.routing import BaseRoute
 
 from ....errors import AuthError
-from ....schema import ColumnType, Relation, User
+from ....relation import ColumnType, Relation
+from ....schema import User
 from ....sql import Record, Statement
 from ....statements import admin
 from ....statements.admin import Match

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..provider import Provider
 
 

@@ -5,7 +5,7 @@ The secret is a JWT that is made with Apple's key, and good for half a year at m
 
 import json
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..fetch import Fetch
 from ..profiles import member, openid_profile
 from ..provider import IdTokenRules, Provider, RawProfile, Tokens

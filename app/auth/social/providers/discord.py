@@ -1,6 +1,6 @@
 """Discord: discord.com/developers/docs/topics/oauth2."""
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import profile
 from ..provider import Profile, Provider, RawProfile
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..fetch import Fetch
 from ..profiles import checked, member, profile
 from ..provider import IdTokenRules, Profile, Provider, RawProfile, Tokens, UserInfoError

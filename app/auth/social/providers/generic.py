@@ -1,7 +1,7 @@
 """A provider that is not built in: by its discovery document, or by the addresses that are set."""
 
 from ....outgoing.client import OutgoingError
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..discovery import Discovered
 from ..profiles import openid_profile, profile
 from ..provider import IdTokenRules, Profile, Provider, RawProfile

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..fetch import Fetch
 from ..profiles import checked, member, profile
 from ..provider import Profile, Provider, RawProfile, Tokens, UserInfoError

@@ -1,6 +1,6 @@
 """GitLab, at gitlab.com or at an instance of one's own: docs.gitlab.com/api/oauth2."""
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import profile
 from ..provider import Profile, Provider, RawProfile, UserInfoError
 

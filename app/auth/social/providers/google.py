@@ -1,6 +1,6 @@
 """Google: developers.google.com/identity/openid-connect/openid-connect."""
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import openid_profile
 from ..provider import IdTokenRules, Provider, RawProfile
 

@@ -1,6 +1,6 @@
 """LinkedIn: learn.microsoft.com/en-us/linkedin, Sign In with LinkedIn using OpenID Connect."""
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import openid_profile
 from ..provider import Provider
 

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from typing import Final
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..fetch import Fetch
 from ..profiles import profile
 from ..provider import IdTokenRules, Profile, Provider, RawProfile, Tokens

@@ -1,6 +1,6 @@
 """Slack: docs.slack.dev/authentication/sign-in-with-slack."""
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import profile
 from ..provider import Profile, Provider, RawProfile
 

@@ -3,7 +3,7 @@
 Its addresses are not verified.
 """
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import member, profile
 from ..provider import Profile, Provider, RawProfile
 

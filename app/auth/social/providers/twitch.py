@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ....provider_settings import ProviderSettings
+from ....settings import ProviderSettings
 from ..profiles import profile
 from ..provider import IdTokenRules, Profile, Provider, RawProfile
 

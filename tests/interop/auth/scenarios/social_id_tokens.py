@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.provider_settings import BUILT_IN
+from app.settings.providers import BUILT_IN
 from tests.interop.auth.dance import dance, member, person, provider_of, rows
 from tests.interop.auth.provider import CLIENT_ID, CLIENT_SECRET
 from tests.interop.auth.visitor import Visitor, scenario

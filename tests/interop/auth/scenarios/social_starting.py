@@ -1,6 +1,6 @@
 """Starting a sign-in with a provider: what is checked, and where the browser is sent."""
 
-from app.provider_settings import BUILT_IN
+from app.settings.providers import BUILT_IN
 from tests.interop.auth.dance import begin, link, member, state_row
 from tests.interop.auth.visitor import Visitor, scenario
 

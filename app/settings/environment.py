@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from .errors import SettingsError
+from ..errors import SettingsError
 
 Proxy = IPv4Network | IPv6Network | Literal["unix"]
 T = TypeVar("T")
+DAY: Final = 24 * 3600
+MAX_AGE: Final = 400 * DAY  # what browsers keep a cookie for
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from ..errors import SettingsError
 from .environment import declared, groups
-from .errors import SettingsError
 
 _PREFIX: Final = "GATEPOST_"
 _OTHERS: Final = re.compile(

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..errors import SettingsError
 from .environment import BOOLEAN, one_of, parser, quoted, read, setting, texts
-from .errors import SettingsError
 
 BuiltIn = Literal[
     "apple", "discord", "facebook", "github", "gitlab", "google", "linkedin", "microsoft", "slack",

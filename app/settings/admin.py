@@ -7,13 +7,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from .environment import BOOLEAN, duration, parser, read, setting, text, texts
-from .errors import SettingsError
+from ..errors import SettingsError
+from .environment import BOOLEAN, DAY, duration, parser, read, setting, text, texts
 
 Permissions = Mapping[str, Collection[str]]
 """By resource, the actions."""
-
-_DAY: Final = 86_400
 
 EVERYTHING: Final[Permissions] = MappingProxyType(
     {
@@ -74,7 +72,7 @@ class AdminSettings:
         doc="Roles of your own, and what each may do. A role that is not among them, "
             "`GATEPOST_ADMIN_ROLES` and `GATEPOST_DEFAULT_ROLE` is then refused.")
     impersonation_expires_in: int = setting(
-        "GATEPOST_IMPERSONATION_EXPIRES_IN", duration(60, _DAY), default=3600,
+        "GATEPOST_IMPERSONATION_EXPIRES_IN", duration(60, DAY), default=3600,
         doc="How long an administrator acts as a user at most; such a session is never refreshed.")
     page: bool = setting("GATEPOST_ADMIN_PAGE", BOOLEAN, default=False,
         doc="The [page `/admin`](ADMIN.md), where administrators see users and sessions and end "
