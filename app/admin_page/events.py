@@ -5,8 +5,9 @@ rare have an index; those of a frequent one, and of one user's, are looked for a
 the link to older ones goes on from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,8 @@ from ..auth.context import RequestContext
 from ..schema import Event
 from ..statements import admin_page, users
 from ..statements import events as statements
-from .page import Screen, render
+from .listing import Page
+from .page import BadQueryError, Screen, asked, render
 from .try_it import Call, try_it
 
 _PAGE: Final = 50
@@ -54,61 +56,58 @@ class Filter(NamedTuple):
     user: UUID | None
 
 
-class Page(NamedTuple):
-    """Some events, the newest first."""
-
-    events: list[Event]
-    older: UUID | None
-    """Where the next page goes on; None: there is none."""
-    looked_at: int | None = None
-    """At how many events, where there may be more beyond these."""
-
-
 async def events(context: RequestContext) -> Mapping[str, Any] | Response:
     if not context.settings.admin.may(context.user.role, "session", "list"):
         return render(context, "refused.html", {}, 403)
-    query = context.request.query_params
-    given = {name: query.get(name, "").strip() for name in ("type", "user", "before", "after")}
-    wanted, problem = await _filter(context, given["type"], given["user"])
-    before, after = _id(given["before"]), _id(given["after"])
-    if wanted is None or (given["before"] and not before) or (given["after"] and not after):
-        problem = problem or "There is no such page."
-        return render(context, "problem.html", {"problem": problem}, 400)
-    if after is not None:
-        return await _live(context, wanted, after)
+    type_, user = asked(context, "type").strip(), asked(context, "user", 320).strip()
+    wanted = await _filter(context, type_, user)
+    since = _key(asked(context, "since"))
+    if since is not None:
+        return await _live(context, wanted, since)
+    after = _key(asked(context, "after"))
     seen = await context.database.fetchrow(statements.newest, _AFTER_ALL, 1)
-    page = await _page(context, wanted, before or _AFTER_ALL)
+    page, looked_at = await _page(context, wanted, after or _AFTER_ALL)
     newest = max(
-        (event.id for event in (seen, *page.events[:1]) if event is not None), default=_BEFORE_ALL
+        (event.id for event in (seen, *page.rows[:1]) if event is not None), default=_BEFORE_ALL
     )
     return {
-        "rows": [_row(event) for event in page.events],
-        "addresses": await _addresses(context, page.events),
+        **await described(context, page.rows),
         "types": statements.TYPES,
-        "type": wanted.type or "",
-        "user_given": given["user"],
-        "is_first": before is None,
-        "older": page.older,
-        "looked_at": page.looked_at,
+        "type": type_,
+        "user_given": user,
+        "is_first": after is None,
+        "pages": page.links(type=type_, user=user),
+        "newest": urlencode([each for each in (("type", type_), ("user", user)) if each[1]]),
+        "looked_at": looked_at,
         "last": newest,
         "has_events": not context.request.app.state.citus,
         "calls": try_it(context.settings.base_url, *_calls(wanted, newest)),
     }
 
 
-async def _filter(context: RequestContext, type_: str, user: str) -> tuple[Filter | None, str]:
-    """What is asked for, or what is wrong with it."""
+async def described(context: RequestContext, events: Sequence[Event]) -> Mapping[str, Any]:
+    """What the rows of a table of events are made from."""
+    return {
+        "rows": [_row(event) for event in events],
+        "addresses": await _addresses(context, events),
+    }
+
+
+async def _filter(context: RequestContext, type_: str, user: str) -> Filter:
+    """What is asked for. Raises BadQueryError."""
     if type_ and type_ not in statements.TYPES:
-        return None, "There is no such type of events."
+        raise BadQueryError("There is no such type of events.")
     if not user:
-        return Filter(type_ or None, None), ""
+        return Filter(type_ or None, None)
     user_id = _id(user)
-    if user_id is None and "@" in user and "\0" not in user:
+    if user_id is None and "@" in user:
         found = await context.database.fetchrow(users.by_email, user.lower())
         user_id = found.id if found else None
     if user_id is None:
-        return None, "Nobody has this address. Events of a user who is gone are found by the id."
-    return Filter(type_ or None, user_id), ""
+        raise BadQueryError(
+            "Nobody has this address. Events of a user who is gone are found by the id."
+        )
+    return Filter(type_ or None, user_id)
 
 
 def _id(text: str) -> UUID | None:
@@ -118,52 +117,62 @@ def _id(text: str) -> UUID | None:
         return None
 
 
-async def _page(context: RequestContext, wanted: Filter, before: UUID) -> Page:
+def _key(text: str) -> UUID | None:
+    """The event that the address names. Raises BadQueryError for what is none."""
+    found = _id(text)
+    if text and found is None:
+        raise BadQueryError("This address is not one of a page.")
+    return found
+
+
+async def _page(
+    context: RequestContext, wanted: Filter, after: UUID
+) -> tuple[Page[Event], int | None]:
+    """A page, and at how many events it looked where there may be more beyond these."""
     fetch, most = context.database.fetch, _PAGE + 1
     user, type_ = wanted.user, wanted.type
     if user is None and type_ is None:
-        return _whole(await fetch(statements.newest, before, most))
+        return _whole(await fetch(statements.newest, after, most))
     if user is not None and type_ is None:
-        return _whole(await fetch(statements.newest_of_user, before, user, most))
+        return _whole(await fetch(statements.newest_of_user, after, user, most))
     if user is None and type_ != statements.FREQUENT:
-        return _whole(await fetch(statements.newest_of_type, before, type_, most))
+        return _whole(await fetch(statements.newest_of_type, after, type_, most))
     if user is None:
-        rows = await fetch(statements.bound, before, 1, _MOST)
+        rows = await fetch(statements.bound, after, 1, _MOST)
         bound = rows[0]["id"] if rows else None
-        arguments = (before, bound or _BEFORE_ALL, type_, most)
+        arguments = (after, bound or _BEFORE_ALL, type_, most)
         found = await fetch(statements.newest_within, *arguments)
     else:
-        rows = await fetch(statements.bound_of_user, before, user, 1, _MOST)
+        rows = await fetch(statements.bound_of_user, after, user, 1, _MOST)
         bound = rows[0]["id"] if rows else None
-        arguments = (before, bound or _BEFORE_ALL, user, type_, most)
+        arguments = (after, bound or _BEFORE_ALL, user, type_, most)
         found = await fetch(statements.newest_of_user_within, *arguments)
     if len(found) > _PAGE or bound is None:
         return _whole(found)
-    return Page(found, bound, _MOST)
+    return Page(found, "", f"{bound}"), _MOST
 
 
-def _whole(found: list[Event]) -> Page:
+def _whole(found: list[Event]) -> tuple[Page[Event], None]:
     shown = found[:_PAGE]
-    return Page(shown, shown[-1].id if len(found) > _PAGE else None)
+    return Page(shown, "", f"{shown[-1].id}" if len(found) > _PAGE else ""), None
 
 
-async def _live(context: RequestContext, wanted: Filter, after: UUID) -> Response:
+async def _live(context: RequestContext, wanted: Filter, since: UUID) -> Response:
     """The page with what came after an event; those of another type count as looked at."""
     if wanted.user is None:
-        found = await context.database.fetch(statements.page, after, _LIVE)
+        found = await context.database.fetch(statements.page, since, _LIVE)
     else:
-        found = await context.database.fetch(statements.page_of_user, after, wanted.user, _LIVE)
+        found = await context.database.fetch(statements.page_of_user, since, wanted.user, _LIVE)
     shown = [event for event in found if wanted.type in (None, event.type)]
     values = {
-        "addresses": await _addresses(context, shown),
-        "rows": [_row(event) for event in reversed(shown)],
-        "last": found[-1].id if found else after,
+        **await described(context, shown[::-1]),
+        "last": found[-1].id if found else since,
         "is_full": len(found) == _LIVE,
     }
     return render(context, "_events.html", values)
 
 
-async def _addresses(context: RequestContext, shown: list[Event]) -> dict[UUID, str]:
+async def _addresses(context: RequestContext, shown: Sequence[Event]) -> dict[UUID, str]:
     """The addresses of those who are in the events, and are still there."""
     ids = {id_ for each in shown for id_ in (each.user_id, each.actor_id, each.impersonator_id)}
     rows = await context.database.fetch(admin_page.addresses, [id_ for id_ in ids if id_])

@@ -1,22 +1,18 @@
 """``/admin/sessions``: the newest sessions of all users, to look at and to end."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
-
-from starlette.responses import Response
 
 from ..auth.context import RequestContext, utc_now
 from ..auth.devices import names_of
 from ..auth.sessions import has_ended
 from ..statements import admin_page as statements
 from ..statements.admin_page import ListedSession
-from .page import Screen, render
+from .listing import NEWEST, page_at, place_of, read_time_key, time_key
+from .page import Screen
 from .try_it import Call, try_it
 
 _PAGE: Final = 50
-_FIRST: Final = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 class Row(NamedTuple):
@@ -35,13 +31,17 @@ class Row(NamedTuple):
         return " on ".join(filter(None, (self.browser, self.system))) or "an unknown device"
 
 
-async def sessions(context: RequestContext) -> Mapping[str, Any] | Response:
-    before = context.request.query_params.get("before")
-    place = _FIRST if before is None else _place(before)
-    if place is None:
-        return render(context, "problem.html", {"problem": "There is no such page."}, 400)
-    found = await context.database.fetch(statements.newest_sessions, *place, _PAGE + 1)
-    shown = found[:_PAGE]
+async def sessions(context: RequestContext) -> Mapping[str, Any]:
+    place = place_of(context)
+    page = await page_at(
+        context,
+        place,
+        (statements.newest_sessions, statements.newest_sessions_back),
+        read_time_key(place.key) if place.key else NEWEST,
+        _PAGE,
+        lambda session: time_key(session.created_at, session.id),
+    )
+    shown = page.rows
     names = await names_of({session.user_agent for session in shown})
     now, own = utc_now(), context.current_session.session.id
     return {
@@ -54,8 +54,7 @@ async def sessions(context: RequestContext) -> Mapping[str, Any] | Response:
             )
             for session in shown
         ],
-        "is_first": before is None,
-        "older": _text(shown[-1]) if len(found) > _PAGE else None,
+        "pages": page.links(),
         "may_end": context.settings.admin.may(context.user.role, "session", "revoke"),
         "calls": try_it(context.settings.base_url, *_CALLS),
     }
@@ -78,20 +77,6 @@ _CALLS: Final = (
         method="DELETE",
     ),
 )
-
-
-def _text(session: ListedSession) -> str:
-    """A place in the order, for an address."""
-    return f"{session.created_at.isoformat()}_{session.id}"
-
-
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    time, _, id_ = text.partition("_")
-    try:
-        moment, session_id = datetime.fromisoformat(time), UUID(id_)
-        return moment.astimezone(UTC), session_id
-    except (ValueError, OverflowError):
-        return None
 
 
 screen = Screen(sessions, "sessions.html", resource="session")

@@ -13,11 +13,12 @@ from ..auth.personal_data import PersonalData
 from ..auth.plugins.admin.bans import is_banned
 from ..auth.session_limits import Limits, greatest
 from ..auth.sessions import has_ended
-from ..schema import Event, SessionPolicy, User
+from ..schema import SessionPolicy, User
 from ..settings import AuthSettings
 from ..settings.environment import in_units
 from ..statements import accounts, admin_users, session_policies
 from ..statements.admin import AdminStatements
+from .events import described
 from .listing import page_at, place_of
 from .page import BadQueryError, NotFoundError, Screen
 from .try_it import Call, try_it
@@ -164,20 +165,7 @@ async def _events(context: RequestContext, user_id: UUID) -> Mapping[str, Any]:
     statements = (admin_users.events_of, admin_users.events_of_back)
     values = {"user_id": user_id, "id": beyond}
     page = await page_at(context, place, statements, values, _EVENTS, lambda row: str(row.id))
-    rows = [{"event": event, "changes": _changes(event)} for event in page.rows]
-    return {"rows": rows, "pages": page.links()}
-
-
-def _changes(event: Event) -> list[tuple[str, str, str]]:
-    """What an event changed: a column, its value before, and after."""
-    before, after = (_object(text) for text in (event.before, event.after))
-    names = dict.fromkeys([*before, *after])
-    return [(name, _text(before.get(name)), _text(after.get(name))) for name in names]
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    found = msgspec.json.decode(text) if text else None
-    return found if isinstance(found, dict) else {}
+    return {**await described(context, page.rows), "pages": page.links()}
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from ..sql import (
     Expression,
+    Order,
     Parameter,
     Query,
     Statement,
@@ -14,7 +15,8 @@ from ..sql import (
     raw_statement,
     statement,
 )
-from .sessions import PublicSession, newest_first
+from .admin_users import is_beyond
+from .sessions import PublicSession, by_beginning
 
 _s, _u = Table("sessions", alias="s"), Table("users", alias="u")
 
@@ -65,20 +67,18 @@ class ListedSession(PublicSession, frozen=True):
     user_name: str
 
 
-newest_sessions: Final[Statement[ListedSession]] = statement(
-    "admin_page.newest_sessions",
-    newest_first.join(_u)
-    .on(_u.id == _s.user_id)
-    .select(named(_u.email, "user_email"), named(_u.field("name"), "user_name"))
-    .where(
-        Expression(
-            "({}, {}) < ({}, {})",
-            _s.created_at,
-            _s.id,
-            Parameter("created_before", "timestamptz"),
-            Parameter("before", "uuid"),
-        )
-    ),
-    ListedSession,
-)
-"""Sessions of whomever, also those that have expired, before a place in their order."""
+def _sessions(name: str, operator: str) -> Statement[ListedSession]:
+    return statement(
+        f"admin_page.{name}",
+        by_beginning(Order.desc if operator == "<" else Order.asc)
+        .join(_u)
+        .on(_u.id == _s.user_id)
+        .select(named(_u.email, "user_email"), named(_u.field("name"), "user_name"))
+        .where(is_beyond(_s, operator)),
+        ListedSession,
+    )
+
+
+newest_sessions: Final = _sessions("newest_sessions", "<")
+"""Sessions of whomever, also those that have expired."""
+newest_sessions_back: Final = _sessions("newest_sessions_back", ">")

@@ -39,7 +39,8 @@ class UserRow(msgspec.Struct, frozen=True):
 _NAMES = UserRow.__struct_fields__
 
 
-def _is_beyond(table: Any, operator: str) -> Expression:
+def is_beyond(table: Any, operator: str) -> Expression:
+    """Whether a row comes after a place in the order of creation: ``<`` the newest first."""
     terms = (table.field("created_at"), table.field("id"), _TIME, _ID)
     return Expression(f"({{}}, {{}}) {operator} ({{}}, {{}})", *terms)
 
@@ -48,7 +49,7 @@ def _by_time(table: Any, query: Any, operator: str) -> Any:
     """A page of a table in the order of creation: ``<`` the newest first, ``>`` the oldest."""
     order = Order.desc if operator == "<" else Order.asc
     return (
-        query.where(_is_beyond(table, operator))
+        query.where(is_beyond(table, operator))
         .orderby(table.field("created_at"), order=order)
         .orderby(table.field("id"), order=order)
         .limit(_LIMIT)

@@ -275,19 +275,25 @@ expire: Final = statement(
 when those began that have reached their greatest age, or null."""
 
 _LAST_SEEN: Final = "last_seen_at"
-newest_first: Final = (
-    Query.from_(_s)
-    .left_join(_seen)
-    .on(_seen.session_id == _s.id)
-    .select(
-        *(_s.field(name) for name in PublicSession.__struct_fields__ if name != _LAST_SEEN),
-        named(_seen.seen_at, _LAST_SEEN),
+
+
+def by_beginning(order: Order) -> Any:
+    """The columns of ``PublicSession``, of sessions that are called ``s``."""
+    return (
+        Query.from_(_s)
+        .left_join(_seen)
+        .on(_seen.session_id == _s.id)
+        .select(
+            *(_s.field(name) for name in PublicSession.__struct_fields__ if name != _LAST_SEEN),
+            named(_seen.seen_at, _LAST_SEEN),
+        )
+        .orderby(_s.created_at, order=order)
+        .orderby(_s.id, order=order)
+        .limit(Parameter("limit", "bigint"))
     )
-    .orderby(_s.created_at, order=Order.desc)
-    .orderby(_s.id, order=Order.desc)
-    .limit(Parameter("limit", "bigint"))
-)
-"""The columns of ``PublicSession``, of sessions that are called ``s``."""
+
+
+newest_first: Final = by_beginning(Order.desc)
 
 newest_of_user: Final[Statement[PublicSession]] = statement(
     "sessions.newest_of_user",

@@ -61,10 +61,10 @@ def page(place: Site, person: Person, path: str) -> str:
     return answer.text
 
 
-def older(text: str) -> str | None:
-    """Where the next page is."""
-    link = re.search(r'href="([^"]+)" rel="next"', text)
-    return html.unescape(link[1]) if link else None
+def link(text: str, kind: str) -> str | None:
+    """Where the page after it is (``next``), or the one before it (``prev``)."""
+    found = re.search(rf'href="([^"]+)" rel="{kind}"', text)
+    return html.unescape(found[1]) if found else None
 
 
 def walk(place: Site, person: Person, path: str, each: str) -> list[str]:
@@ -74,7 +74,7 @@ def walk(place: Site, person: Person, path: str, each: str) -> list[str]:
     while following:
         text = page(place, person, following)
         found += re.findall(each, text)
-        following = older(text)
+        following = link(text, "next")
     return found
 
 
@@ -192,8 +192,8 @@ ODD: Final = [
 ]  # fmt: skip
 QUERIES: Final = {
     "/admin": ["x", "before"],
-    "/admin/sessions": ["before", "x"],
-    "/admin/events": ["type", "user", "before", "after", "type=a&type"],
+    "/admin/sessions": ["before", "after", "x"],
+    "/admin/events": ["type", "user", "after", "since", "type=a&type"],
     "/admin/health": ["x"],
 }
 
@@ -223,6 +223,16 @@ def test_sessions_of_all_pages_are_each_of_them_once(place: Site, root: Person) 
     own = place.sql(f"SELECT id FROM sessions WHERE token = '{root.token}'")
     assert len(seen) > 120
     assert seen == [id_ for id_ in place.sql(newest).split() if id_ != own]
+    pages = [page(place, root, "/admin/sessions")]
+    while (following := link(pages[-1], "next")) is not None:
+        pages.append(page(place, root, following))
+    back = [pages[-1]]
+    while (before := link(back[-1], "prev")) is not None:
+        back.append(page(place, root, before))
+    each = 'name="id" value="([^"]+)"'
+    assert [re.findall(each, text) for text in back] == [
+        re.findall(each, text) for text in reversed(pages)
+    ]
 
 
 def test_session_that_has_expired_cannot_be_ended(place: Site, root: Person) -> None:
@@ -306,13 +316,13 @@ def test_what_came_after_an_event_is_asked_for_once(place: Site, root: Person) -
     last = re.findall('data-last="([^"]+)"', text)[0]
     assert place.sql("SELECT id FROM events ORDER BY id DESC LIMIT 1") == last
     person = place.sign_up()
-    text = page(place, root, f"/admin/events?type=user.created&after={last}")
+    text = page(place, root, f"/admin/events?type=user.created&since={last}")
     ids = place.sql(f"SELECT id FROM events WHERE user_id = '{person.id}' ORDER BY id").split()
     assert re.findall(EVENT, text) == ids[:1]
     assert re.findall('data-last="([^"]+)"', text) == ids[-1:]
-    text = page(place, root, f"/admin/events?after={last}")
+    text = page(place, root, f"/admin/events?since={last}")
     assert re.findall(EVENT, text) == ids[::-1]
-    assert not re.findall(EVENT, page(place, root, f"/admin/events?after={ids[-1]}"))
+    assert not re.findall(EVENT, page(place, root, f"/admin/events?since={ids[-1]}"))
 
 
 def test_change_is_shown_with_both_values(place: Site, root: Person) -> None:

@@ -295,11 +295,11 @@ def test_events_of_a_user_are_paged(place: Site, root: Person) -> None:
     pages = [get(place, root, f"users/{ada.id}")]
     while link(pages[-1], "next"):
         pages.append(follow(place, root, pages[-1], "next"))
-    found = [re.findall(r"<bdi>name (\d+)</bdi></div>", page.text) for page in pages]
+    found = [re.findall(r"→</span> <bdi>name (\d+)</bdi>", page.text) for page in pages]
     assert [int(each) for page in found for each in page] == list(reversed(range(45)))
     assert len(pages) == 3
     back = follow(place, root, pages[-1], "prev")
-    assert re.findall(r"<bdi>name (\d+)</bdi></div>", back.text) == found[1]
+    assert re.findall(r"→</span> <bdi>name (\d+)</bdi>", back.text) == found[1]
 
 
 @pytest.mark.parametrize("user_id", ["x", "0", "00000000-0000-0000-0000-000000000000", "%00"])

@@ -14,7 +14,8 @@ let missed = 0;
 
 const wanted = () => {
   const url = new URL(location.href);
-  url.searchParams.set("after", table.dataset.last);
+  url.searchParams.set("since", table.dataset.last);
+  url.searchParams.delete("after");
   return url;
 };
 
