@@ -151,6 +151,7 @@ def test_service_is_scraped_and_a_stopped_database_raises_the_alarm(tmp_path: Pa
         "GATEPOST_SECRET": SECRET,
         "GATEPOST_BASE_URL": "http://127.0.0.1:8000",
         "GATEPOST_PURGE_EVERY": "3600",
+        "GATEPOST_WEBHOOKS": "true",
         "GATEPOST_ACQUIRE_TIMEOUT": "1",
     }
     with scratch() as database:
