@@ -2,8 +2,8 @@
 
     python -m scripts.take_admin_pictures [--users N] [--sessions N] [PATH …]
 
-A PATH is a screen, such as /admin/users; without any all of ``SCREENS`` are taken. ``make images``
-runs it. It needs Chromium and its chromedriver.
+A PATH is a screen, such as /admin/users, or /admin/user for that of one user; without any all of
+``SCREENS`` are taken. ``make images`` runs it. It needs Chromium and its chromedriver.
 """
 
 import argparse
@@ -22,10 +22,16 @@ from scripts.take_pictures import ADA, IMAGES
 from tests.browser import Browser, driver, new_browser
 from tests.support import ROOT, SECRET, Server, Service, free_port, running_service, wait_until
 
-SCREENS: Final = ("/admin", "/admin/users", "/admin/sessions", "/admin/events", "/admin/health")
+ONE_USER: Final = "/admin/user"
+SCREENS: Final = (
+    "/admin", "/admin/users", ONE_USER, "/admin/sessions", "/admin/events", "/admin/health",
+)  # fmt: skip
 DARK: Final = ("/admin", "/admin/events")
 """Those that are also taken in the dark."""
 WIDE: Final = (1280, 900)
+TALL: Final = (1280, 1560)
+GRACE: Final = {"email": "grace.hopper@example.com", "password": "correct horse battery"}
+"""Whose screen is taken."""
 
 FILL: Final = """
 SET session_replication_role = replica; -- no triggers: the events are made below, as they were then
@@ -123,12 +129,28 @@ def filled_service(users: int, sessions: int, events: int) -> Iterator[Filled]:
             body = ADA | {"name": "Ada Lovelace"}
             httpx.post(f"{url}/api/auth/sign-up/email", json=body).raise_for_status()
             postgres.sql("UPDATE users SET role = 'admin' WHERE name = 'Ada Lovelace'", "shop")
+            sign_in_everywhere(f"{url}/api/auth")
             counted = """
                 SELECT sum(count) >= (SELECT count(*) FROM events) - 100 FROM daily_counts
                 WHERE type <> 'sign_in.refused'
             """
             wait_until(lambda: postgres.sql(counted, "shop") == "t", "every event is counted")
             yield Filled(service, postgres)
+
+
+def sign_in_everywhere(api: str) -> None:
+    """Let ``GRACE`` sign up, sign in on other devices, and change her name."""
+    first, *others = AGENTS[:3]
+
+    def ask(agent: str, path: str, body: dict[str, str], cookies: httpx.Cookies) -> httpx.Response:
+        headers = {"origin": api.removesuffix("/api/auth"), "user-agent": agent}
+        with httpx.Client(headers=headers, cookies=cookies) as client:
+            return client.post(f"{api}{path}", json=body).raise_for_status()
+
+    device = ask(first, "/sign-up/email", GRACE | {"name": "Grace"}, httpx.Cookies())
+    for agent in others:
+        ask(agent, "/sign-in/email", GRACE, httpx.Cookies())
+    ask(first, "/update-user", {"name": "Grace Hopper"}, device.cookies)
 
 
 async def execute(url: str, *texts: str) -> None:
@@ -143,12 +165,11 @@ async def execute(url: str, *texts: str) -> None:
         await connection.close()
 
 
-def take(page: Browser, url: str, path: str) -> None:
+def take(page: Browser, url: str, path: str, name: str, size: tuple[int, int] = WIDE) -> None:
     """The picture of a screen, and where it helps a dark one."""
-    name = "admin-overview" if path == "/admin" else path.strip("/").replace("/", "-")
     for scheme in ("light", "dark") if path in DARK else ("light",):
         page.prefer(scheme)
-        page.resize(*WIDE)
+        page.resize(*size)
         page.open(f"{url}{path}")
         page.find("h1")
         page.run(NAME_SERVER)
@@ -174,8 +195,13 @@ def main() -> None:
         page.field("Password").fill(ADA["password"])
         page.button("Sign in").click()
         page.waits_for("Overview", "h1")
+        grace = filled.postgres.sql("SELECT id FROM users WHERE name = 'Grace Hopper'", "shop")
         for path in given.paths:
-            take(page, filled.service.url, path)
+            if path == ONE_USER:
+                take(page, filled.service.url, f"/admin/users/{grace}", "admin-user", TALL)
+            else:
+                name = "admin-overview" if path == "/admin" else path.strip("/").replace("/", "-")
+                take(page, filled.service.url, path, name)
     for picture in sorted(IMAGES.glob("admin-*.png")):
         print(f"{picture.stat().st_size // 1024:>4} KiB  {picture.relative_to(ROOT)}")
 

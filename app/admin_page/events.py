@@ -88,6 +88,7 @@ async def events(context: RequestContext) -> Mapping[str, Any] | Response:
 async def described(context: RequestContext, events: Sequence[Event]) -> Mapping[str, Any]:
     """What the rows of a table of events are made from."""
     return {
+        "about": True,
         "rows": [_row(event) for event in events],
         "addresses": await _addresses(context, events),
     }
