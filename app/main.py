@@ -57,8 +57,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     database = tracing.database(settings) if tracing else Database(settings)
     telemetry = Telemetry()
     client_addresses = ClientAddresses(settings.trusted_proxies)
-    rest = RestAPI(database, settings, settings.schema.relations, client_addresses)
-    auth = auth_services(database, settings, client_addresses, rest.keys.knows)
+    replica = None
+    if settings.replica_url is not None:
+        from .database.replica import Replica  # what is off is not imported
+
+        replica = Replica(settings.replica_url, settings)
+    relations = settings.schema.relations
+    rest = RestAPI(database, settings, relations, client_addresses, replica)
+    auth = auth_services(database, settings, client_addresses, rest.keys.knows, replica)
     docs = None
     if settings.docs:
         from . import __version__
@@ -105,6 +111,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                         citus=settings.citus,
                     ),
                     counting(),
+                    replica.running() if replica else nullcontext(),
                     rest.running(),
                     auth.social.running() if auth and auth.social else nullcontext(),
                     delivering(),

@@ -14,10 +14,11 @@ import msgspec
 from starlette.responses import Response
 
 from ..auth.context import RequestContext
+from ..database import Reads
 from ..schema import Event
 from ..statements import admin_page, users
 from ..statements import events as statements
-from .listing import Page
+from .listing import Page, reader_of
 from .page import BadQueryError, Screen, asked, render
 from .try_it import Call, try_it
 
@@ -61,17 +62,17 @@ async def events(context: RequestContext) -> Mapping[str, Any] | Response:
         return render(context, "refused.html", {}, 403)
     type_, user = asked(context, "type").strip(), asked(context, "user", 320).strip()
     wanted = await _filter(context, type_, user)
-    since = _key(asked(context, "since"))
+    since, reader = _key(asked(context, "since")), reader_of(context)
     if since is not None:
-        return await _live(context, wanted, since)
+        return await _live(context, reader, wanted, since)
     after = _key(asked(context, "after"))
-    seen = await context.database.fetchrow(statements.newest, _AFTER_ALL, 1)
-    page, looked_at = await _page(context, wanted, after or _AFTER_ALL)
+    seen = await reader.fetchrow(statements.newest, _AFTER_ALL, 1)
+    page, looked_at = await _page(reader, wanted, after or _AFTER_ALL)
     newest = max(
         (event.id for event in (seen, *page.rows[:1]) if event is not None), default=_BEFORE_ALL
     )
     return {
-        **await described(context, page.rows),
+        **await described(reader, page.rows),
         "types": statements.TYPES,
         "type": type_,
         "user_given": user,
@@ -85,12 +86,12 @@ async def events(context: RequestContext) -> Mapping[str, Any] | Response:
     }
 
 
-async def described(context: RequestContext, events: Sequence[Event]) -> Mapping[str, Any]:
+async def described(reader: Reads, events: Sequence[Event]) -> Mapping[str, Any]:
     """What the rows of a table of events are made from."""
     return {
         "about": True,
         "rows": [_row(event) for event in events],
-        "addresses": await _addresses(context, events),
+        "addresses": await _addresses(reader, events),
     }
 
 
@@ -126,11 +127,9 @@ def _key(text: str) -> UUID | None:
     return found
 
 
-async def _page(
-    context: RequestContext, wanted: Filter, after: UUID
-) -> tuple[Page[Event], int | None]:
+async def _page(reader: Reads, wanted: Filter, after: UUID) -> tuple[Page[Event], int | None]:
     """A page, and at how many events it looked where there may be more beyond these."""
-    fetch, most = context.database.fetch, _PAGE + 1
+    fetch, most = reader.fetch, _PAGE + 1
     user, type_ = wanted.user, wanted.type
     if user is None and type_ is None:
         return _whole(await fetch(statements.newest, after, most))
@@ -158,25 +157,25 @@ def _whole(found: list[Event]) -> tuple[Page[Event], None]:
     return Page(shown, "", f"{shown[-1].id}" if len(found) > _PAGE else ""), None
 
 
-async def _live(context: RequestContext, wanted: Filter, since: UUID) -> Response:
+async def _live(context: RequestContext, reader: Reads, wanted: Filter, since: UUID) -> Response:
     """The page with what came after an event; those of another type count as looked at."""
     if wanted.user is None:
-        found = await context.database.fetch(statements.page, since, _LIVE)
+        found = await reader.fetch(statements.page, since, _LIVE)
     else:
-        found = await context.database.fetch(statements.page_of_user, since, wanted.user, _LIVE)
+        found = await reader.fetch(statements.page_of_user, since, wanted.user, _LIVE)
     shown = [event for event in found if wanted.type in (None, event.type)]
     values = {
-        **await described(context, shown[::-1]),
+        **await described(reader, shown[::-1]),
         "last": found[-1].id if found else since,
         "is_full": len(found) == _LIVE,
     }
     return render(context, "_events.html", values)
 
 
-async def _addresses(context: RequestContext, shown: Sequence[Event]) -> dict[UUID, str]:
+async def _addresses(reader: Reads, shown: Sequence[Event]) -> dict[UUID, str]:
     """The addresses of those who are in the events, and are still there."""
     ids = {id_ for each in shown for id_ in (each.user_id, each.actor_id, each.impersonator_id)}
-    rows = await context.database.fetch(admin_page.addresses, [id_ for id_ in ids if id_])
+    rows = await reader.fetch(admin_page.addresses, [id_ for id_ in ids if id_])
     return {row["id"]: row["email"] for row in rows}
 
 

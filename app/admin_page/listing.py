@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from ..auth.context import RequestContext
+from ..database import Reads
 from ..sql import Statement
 from .page import BadQueryError, asked
 
@@ -18,6 +19,19 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 NEWEST: Final = {"time": _LAST, "id": UUID(int=2**128 - 1)}
 """Where the newest come after."""
+
+
+def reader_of(context: RequestContext) -> Reads:
+    """What a list is read from: replicas, if there are any, or the primary.
+
+    It shows what the administrator has written, and may be late by what others did.
+    """
+    services = context.services
+    if services.replica is None:
+        return services.database
+    from ..auth.plugins.admin import position  # what is off is not imported
+
+    return services.replica.reader(services.database, position.kept(context))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class Page(Generic[Row]):
 
 
 async def page_at(
-    context: RequestContext,
+    reader: Reads,
     place: Place,
     statements: tuple[Statement[Row], Statement[Row]],
     values: dict[str, Any],
@@ -70,7 +84,7 @@ async def page_at(
     backwards = bool(place.before)
     statement = statements[1] if backwards else statements[0]
     arguments = statement.arguments({**values, "limit": size + 1})
-    found = await context.database.fetch(statement, *arguments)
+    found = await reader.fetch(statement, *arguments)
     rows, more = found[:size], len(found) > size
     if backwards:
         rows.reverse()

@@ -10,6 +10,7 @@ from ..daily_counts import NAME, REFUSED
 from ..schema import DailyCount
 from ..statements import admin_page as statements
 from ..statements import daily_counts, events
+from .listing import reader_of
 from .page import Screen
 from .plots import HEIGHT, WIDTH, Plot, plot
 from .try_it import Call, try_it
@@ -39,7 +40,7 @@ class Total(NamedTuple):
 
 
 async def overview(context: RequestContext) -> Mapping[str, Any]:
-    database, today = context.database, utc_now().date()
+    database, today = reader_of(context), utc_now().date()
     days = [today - timedelta(days=_DAYS - 1 - number) for number in range(_DAYS)]
     found = (await database.fetch(statements.overview))[0]
     counts = await database.fetch(daily_counts.since, days[0])

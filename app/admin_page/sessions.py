@@ -8,7 +8,7 @@ from ..auth.devices import names_of
 from ..auth.sessions import has_ended
 from ..statements import admin_page as statements
 from ..statements.admin_page import ListedSession
-from .listing import NEWEST, page_at, place_of, read_time_key, time_key
+from .listing import NEWEST, page_at, place_of, read_time_key, reader_of, time_key
 from .page import Screen
 from .try_it import Call, try_it
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 async def sessions(context: RequestContext) -> Mapping[str, Any]:
     place = place_of(context)
     page = await page_at(
-        context,
+        reader_of(context),
         place,
         (statements.newest_sessions, statements.newest_sessions_back),
         read_time_key(place.key) if place.key else NEWEST,

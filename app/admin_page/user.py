@@ -164,8 +164,9 @@ async def _events(context: RequestContext, user_id: UUID) -> Mapping[str, Any]:
         raise BadQueryError("This address is not one of a page.") from None
     statements = (admin_users.events_of, admin_users.events_of_back)
     values = {"user_id": user_id, "id": beyond}
-    page = await page_at(context, place, statements, values, _EVENTS, lambda row: str(row.id))
-    return {**await described(context, page.rows), "pages": page.links()}
+    database = context.database  # not a replica: whoever acts on a user sees what is so
+    page = await page_at(database, place, statements, values, _EVENTS, lambda row: str(row.id))
+    return {**await described(database, page.rows), "pages": page.links()}
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from ..auth.plugins.admin.bans import is_banned
 from ..sql import Statement
 from ..statements import admin_users
 from ..statements.admin_users import UserRow
-from .listing import NEWEST, Page, Place, page_at, place_of, read_time_key, time_key
+from .listing import NEWEST, Page, Place, page_at, place_of, read_time_key, reader_of, time_key
 from .page import BadQueryError, Screen, asked
 
 SIZE: Final = 50
@@ -67,12 +67,13 @@ class Search:
         return row.email if self.text else time_key(row.created_at, row.id)
 
     async def page(self, context: RequestContext, place: Place, size: int) -> Page[UserRow]:
+        reader = reader_of(context)
         if (row_id := _as_id(self.text)) is not None:
-            found = await context.database.fetch(admin_users.by_id, row_id)
+            found = await reader.fetch(admin_users.by_id, row_id)
             if found:
                 return Page(found, "", "")
         values = self.values(context, place.key)
-        return await page_at(context, place, self.statements, values, size, self.key)
+        return await page_at(reader, place, self.statements, values, size, self.key)
 
 
 async def users(context: RequestContext) -> Mapping[str, Any]:

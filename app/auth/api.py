@@ -42,6 +42,7 @@ from .session_management import GET_SESSION
 from .tokens import MailTokens
 
 if TYPE_CHECKING:
+    from ..database.replica import Replica
     from .sightings import Sightings
     from .social.services import Social
 
@@ -100,6 +101,7 @@ def auth_services(
     settings: Settings,
     client_addresses: ClientAddresses,
     knows_service_key: Callable[[str], bool],
+    replica: "Replica | None" = None,
 ) -> Services | None:
     """What the endpoints use, made from the settings; None when the auth API is off."""
     auth = settings.auth
@@ -142,6 +144,7 @@ def auth_services(
         user_statements=UserStatements.of(users),
         session_statements=session_statements,
         schema=settings.schema,
+        replica=replica,
     )
     return replace(
         services,

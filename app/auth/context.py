@@ -30,6 +30,7 @@ from .session_loader import SessionLoader
 from .tokens import MailTokens
 
 if TYPE_CHECKING:
+    from ..database.replica import Replica
     from .plugins import Plugin
     from .sightings import Sightings
     from .social.services import Social
@@ -62,6 +63,8 @@ class Services:
     user_statements: UserStatements
     session_statements: SessionStatements
     schema: Schema
+    replica: "Replica | None" = None
+    """For lists that may be late; sessions are never read from it."""
     plugins: "tuple[Plugin, ...]" = ()
     social: "Social | None" = None
     """Sign-in with providers; None when none is configured."""

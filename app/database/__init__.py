@@ -5,13 +5,14 @@
 
 from .actor import Actor
 from .connection import Connection, connect, described, primary
-from .database import Database, PoolLoad, Transaction
+from .database import Database, PoolLoad, Reads, Transaction
 
 __all__ = [
     "Actor",
     "Connection",
     "Database",
     "PoolLoad",
+    "Reads",
     "Transaction",
     "connect",
     "described",

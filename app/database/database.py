@@ -75,6 +75,19 @@ class Gate(Protocol):
         """Give it back."""
 
 
+class Reads(Protocol):
+    """What answers a read: a Database, or a replica with the primary behind it."""
+
+    async def fetch(self, statement: Statement[Row], *arguments: Any) -> list[Row]:
+        """The rows of a statement."""
+        ...
+
+    async def fetchrow(
+        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
+    ) -> Row | None:
+        """The first row of a statement."""
+
+
 class PoolLoad(NamedTuple):
     """Connections in use and idle, statements that wait for one, and connections at most."""
 

@@ -39,7 +39,7 @@ from .request import ApiRequest, RequestHeaders
 from .write import DeletePlan, InsertPlan, PutPlan, UpdatePlan
 
 if TYPE_CHECKING:
-    from .replica import Replica
+    from ..database.replica import Replica
     from .table_schemas import Tables
 
 PLANS: Final[dict[str, type[Plan]]] = {
@@ -61,6 +61,7 @@ class RestAPI:
         settings: Settings,
         relations: Mapping[str, Relation] = RELATIONS,
         client_addresses: ClientAddresses | None = None,
+        replica: "Replica | None" = None,
     ) -> None:
         if settings.citus:
             relations = sharded(relations)
@@ -72,7 +73,7 @@ class RestAPI:
         self._limits = Limits(settings.max_rows, timeout)
         self._api_places = Semaphore(for_api(settings.pool_size))
         self._key_places: dict[str, Semaphore] = {}
-        self._replica = _replica(settings)
+        self._replica = replica
         columns = [column for each in relations.values() for column in each.columns.values()]
         self.keys = ServiceKeys(settings)
         self._client_addresses = client_addresses or ClientAddresses(settings.trusted_proxies)
@@ -80,19 +81,6 @@ class RestAPI:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the pool of the replicas open, if there are any, and follow the file of keys."""
-        replica = None if self._replica is None else self._replica.database
-        if replica is not None:
-            await replica.open()
-        try:
-            async with self._following_its_keys():
-                yield
-        finally:
-            if replica is not None:
-                await replica.close()
-
-    @asynccontextmanager
-    async def _following_its_keys(self) -> AsyncIterator[None]:
         """Read the file of keys again at each SIGHUP while the block lasts, if there is one."""
         loop, following = asyncio.get_running_loop(), False
         if self._settings.service_keys_file is not None:
@@ -171,7 +159,11 @@ class RestAPI:
             database = database.acting(Actor(key=key.name, ip=ip, request=request_id))
         if self._replica is None:
             return await plan.execute(database, values, body, request_id)
-        return await self._replica.execute(plan, request, database, values, body, request_id)
+        from . import replica  # what is off is not imported
+
+        return await replica.execute(
+            plan, request, database, self._replica, values, body, request_id
+        )
 
     def _database_for(self, request: Request) -> Database:
         """The database by the part of the pool that the request's key has."""
@@ -233,14 +225,6 @@ class RestAPI:
 
 def _methods(relation: Relation) -> Sequence[str]:
     return READING_METHODS if relation.read_only else METHODS
-
-
-def _replica(settings: Settings) -> "Replica | None":
-    if settings.replica_url is None:
-        return None
-    from .replica import Replica  # what is off is not imported
-
-    return Replica(settings.replica_url, settings)
 
 
 class Endpoint:

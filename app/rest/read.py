@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
+from ..database import Reads
 from ..relation import Relation
-from ..sql import Record, Statement
+from ..sql import Record
 from . import media, queries
 from .binding import BoundStatement, Output
 from .errors import unsatisfiable_range
@@ -18,18 +19,7 @@ from .plan import Limits, Plan, content_range, only_row
 from .query_tree import ParsedQuery, Value, ValueIndex
 from .request import ApiRequest
 
-Row = TypeVar("Row")
-
 _RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
-
-
-class Reads(Protocol):
-    """What answers a read: a Database, or a replica with the primary behind it."""
-
-    async def fetchrow(
-        self, statement: Statement[Row], *arguments: Any, timeout: float | None = None
-    ) -> Row | None:
-        """The first row of a statement."""
 
 
 class ReadPlan(Plan):

@@ -71,7 +71,8 @@ class Settings:
     replica_url: str | None = setting(
         "GATEPOST_REPLICA_URL", postgres_url, default=None, secret=True,
         doc="Replicas, for the reads of the REST API that "
-            "[may be late](API.md#reads-from-a-replica).")
+            "[may be late](API.md#reads-from-a-replica), and for "
+            "[the lists of the page /admin](ADMIN.md#the-screens).")
     service_keys: tuple[ServiceKey, ...] = setting(
         "GATEPOST_SERVICE_KEYS", SERVICE_KEYS, default=(),
         doc="The keys of the REST API and what each is allowed.")

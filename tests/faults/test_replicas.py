@@ -65,6 +65,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             "GATEPOST_REPLICA_URL": standby.url(DATABASE),
             "GATEPOST_SECRET": SECRET,
             "GATEPOST_BASE_URL": "http://localhost:8000",
+            "GATEPOST_PLUGINS": "admin",
+            "GATEPOST_ADMIN_PAGE": "true",
         }
         with running_service(primary.url(DATABASE), log, **settings) as service:
             caught_up(servers[0], servers[1])
@@ -125,6 +127,43 @@ def test_session_that_was_revoked_is_refused_while_the_replica_is_behind(pair: P
             assert browser.get("/get-session", headers=cookie).json() is None
         finally:
             pair.resume()
+
+
+def test_lists_of_the_admin_page_show_what_the_administrator_has_written(pair: Pair) -> None:
+    origin = {"Origin": "http://localhost:8000"}
+    root = {"name": "Root", "email": "root@example.com", "password": "long enough 1"}
+
+    def listed(browser: httpx.Client, email: str) -> bool:
+        answer = browser.get("/admin/users", params={"q": email})
+        assert answer.status_code == 200
+        return f">{email}</a>" in answer.text
+
+    with httpx.Client(base_url=pair.service.url, headers=origin) as browser:
+        assert browser.post("/api/auth/sign-up/email", json=root).status_code == 200
+        pair.primary.sql("UPDATE users SET role = 'admin' WHERE name = 'Root'", DATABASE)
+        caught_up(pair.primary, pair.standby)
+        pair.pause()
+        try:
+            pair.create("somebody")
+            assert not listed(browser, "somebody@example.com")  # by another, so it may be late
+            made = {"name": "Eve", "email": "eve@example.com", "password": "long enough 1"}
+            answer = browser.post("/api/auth/admin/create-user", json=made)
+            assert answer.status_code == 200, answer.text
+            assert "better-auth.wal_position=" in answer.headers["set-cookie"]
+            assert listed(browser, "eve@example.com")
+            assert listed(browser, "somebody@example.com")  # the primary answers
+            browser.cookies.delete("better-auth.wal_position")
+            assert not listed(browser, "eve@example.com")
+            for path in ("", "/sessions", "/events"):
+                assert browser.get(f"/admin{path}").status_code == 200
+            browser.cookies.set("better-auth.wal_position", "x")
+            assert not listed(browser, "eve@example.com")
+        finally:
+            pair.resume()
+        caught_up(pair.primary, pair.standby)
+        assert listed(browser, "eve@example.com")
+    statements = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%gatepost:admin%'"
+    assert pair.standby.sql(statements) == "t"
 
 
 @pytest.mark.parametrize(

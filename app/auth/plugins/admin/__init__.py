@@ -27,6 +27,7 @@ from .sessions import Sessions
 from .users import Users
 
 _SIGN_OUT = f"{PREFIX}/sign-out"
+_PREFIX = f"{PREFIX}/admin/"
 
 
 class Plugin(Base):
@@ -71,8 +72,14 @@ class Plugin(Base):
         await keep_one(transaction, self._roles, user_id)
 
     async def after(self, context: RequestContext, response: Response) -> None:
-        """A sign-out ends what would lead back to the administrator's session."""
-        cookies = context.services.cookies
+        """A sign-out ends what would lead back to the administrator's session; a change says how
+        far a replica must have come to show it."""
+        cookies, path = context.services.cookies, context.request.scope["path"]
         name = cookies.named(COOKIE)
-        if context.request.scope["path"] == _SIGN_OUT and name in context.cookies:
+        if path == _SIGN_OUT and name in context.cookies:
             response.headers.append("set-cookie", cookies.cleared(name))
+        changes = context.method == "POST" and path.startswith(_PREFIX)
+        if changes and context.services.replica is not None and response.status_code == 200:
+            from . import position  # what is off is not imported
+
+            await position.keep(context, response)
