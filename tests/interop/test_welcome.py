@@ -199,6 +199,30 @@ def test_account_is_linked_and_unlinked(page: Page) -> None:
     page.browser.waits_for(text, "#message.failed")
 
 
+LATE_STATE = """
+const ask = window.fetch;
+window.fetch = async (...given) => {
+  if (given[0] === "/dev/state") await new Promise((resolve) => setTimeout(resolve, 1000));
+  return ask(...given);
+};
+// which would have the page ask once more
+window.addEventListener("focus", (event) => event.stopImmediatePropagation());
+"""
+
+
+def test_account_has_the_name_of_its_provider_whichever_answer_comes_first(page: Page) -> None:
+    page.browser.button("The local provider").click()
+    at_provider(page, f"ada{next(_numbers)}@example.com")
+    page.browser.waits_for("You are signed in.", "#message")
+    name = "Page.addScriptToEvaluateOnNewDocument"
+    added = page.browser.devtools(name, source=LATE_STATE)
+    try:
+        page.browser.open(page.service.url)
+        page.browser.waits_for("The local provider", "#accounts")
+    finally:
+        page.browser.devtools(name.replace("add", "remove"), **added)
+
+
 def test_address_that_nobody_has_verified_joins_nobody(page: Page) -> None:
     email = page.sign_up()
     page.browser.button("Sign out").click()
@@ -306,7 +330,7 @@ def test_copy_button_copies_the_command(page: Page) -> None:
     page.browser.allow_clipboard(page.service.url)
     page.browser.button("Copy the command for the REST API").click()
     page.browser.waits_for("Copied", ".copy")
-    copied = page.browser.run("return navigator.clipboard.readText()")
+    copied = page.browser.until("return navigator.clipboard.readText()")
     assert copied == page.browser.text("#command-rest")
     assert copied.startswith(f"curl '{page.service.url}/rest/v1/users?")
 

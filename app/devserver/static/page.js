@@ -122,7 +122,7 @@ function device(session, current) {
 // ---- providers ----
 
 let providers = [];
-let shownAccounts = "";
+let accounts = [];
 
 const providerName = (id) =>
   id === "credential" ? "Password" : (providers.find(([known]) => known === id)?.[1] ?? id);
@@ -149,16 +149,21 @@ function showProviders(state) {
   $("local-hint").hidden = !providers.some(([id]) => id === "local");
   providerButtons("sign-in-with", capitalized, auth.signIn.social);
   providerButtons("link-with", (name) => `Link ${name}`, auth.linkSocial);
+  drawAccounts(); // the names of providers stand there, too, and either may come first
 }
 
 async function showAccounts() {
-  const accounts = await attempt(() => auth.listAccounts());
-  if (!accounts || shownAccounts === JSON.stringify([accounts, providers])) return;
-  shownAccounts = JSON.stringify([accounts, providers]);
-  $("accounts").replaceChildren(...accounts.map((account) => accountItem(account, accounts)));
+  const found = await attempt(() => auth.listAccounts());
+  if (!found || JSON.stringify(found) === JSON.stringify(accounts)) return;
+  accounts = found;
+  drawAccounts();
 }
 
-function accountItem(account, accounts) {
+function drawAccounts() {
+  $("accounts").replaceChildren(...accounts.map(accountItem));
+}
+
+function accountItem(account) {
   const name = capitalized(providerName(account.providerId));
   const since = make("p", "hint", "since ", setTime(make("time"), account.createdAt));
   const item = make("li", "item", make("div", "", make("strong", "", name), since));

@@ -140,7 +140,7 @@ async def test_outcome_of_an_attempt_that_another_process_has_made_again_changes
     await db.fetch(webhooks.queue.text, hook.id, 1000)
 
     async def lease() -> tuple[UUID, int]:
-        await db.execute("UPDATE webhook_deliveries SET next_attempt_at = now()")
+        await db.execute("UPDATE webhook_deliveries SET next_attempt_at = now() - interval '1 s'")
         row = await db.fetchrow(webhook_deliveries.lease.text, hook.id, 16, 1, LEASE, 4)
         assert row
         assert row["leased"]

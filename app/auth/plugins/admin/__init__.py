@@ -27,7 +27,7 @@ from .sessions import Sessions
 from .users import Users
 
 _SIGN_OUT = f"{PREFIX}/sign-out"
-_PREFIX = f"{PREFIX}/admin/"
+_ENDPOINTS = f"{PREFIX}/admin/"
 
 
 class Plugin(Base):
@@ -78,7 +78,7 @@ class Plugin(Base):
         name = cookies.named(COOKIE)
         if path == _SIGN_OUT and name in context.cookies:
             response.headers.append("set-cookie", cookies.cleared(name))
-        changes = context.method == "POST" and path.startswith(_PREFIX)
+        changes = context.method == "POST" and path.startswith(_ENDPOINTS)
         if changes and context.services.replica is not None and response.status_code == 200:
             from . import position  # what is off is not imported
 
