@@ -18,7 +18,6 @@ CHUNK_PAGES: Final = 64
 _LOCAL: Final = frozenset(each.name for each in (events, webhooks, webhook_deliveries))
 """The tables that stay on the coordinator: nothing is recorded on a cluster, so nothing is sent."""
 _ADDRESS: Final = "'({},0)'::tid"
-_PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')::bigint"
 
 
 async def unready_reason(database: Database) -> str | None:
@@ -43,7 +42,7 @@ def layout_faults(found: Mapping[str, str | None]) -> list[str]:
 
 async def pages(database: Database, table: str) -> int:
     """The pages of the largest shard of a table."""
-    return max(await _numbers(database, table, _PAGES))
+    return max(await _numbers(database, table, citus.SHARD_PAGES))
 
 
 async def purge_chunk(database: Database, statement: Statement[Any], table: str, page: int) -> int:

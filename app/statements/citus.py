@@ -27,6 +27,9 @@ layout: Final = raw_statement(
 """For each of the named tables the column it is spread by; '' for a reference table, null for one
 that only the coordinator has."""
 
+SHARD_PAGES: Final = "SELECT pg_relation_size('%1$s') / current_setting('block_size')::bigint"
+"""The pages of a shard, as ``on_shards`` takes a command."""
+
 on_shards: Final = raw_statement(
     "citus.on_shards",
     "SELECT success, result FROM run_command_on_shards($1::text::regclass, $2::text, false)",
