@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..process import with_advice
 from ..redaction import redacted_url, without_password
-from ..settings import Pooler, Settings
+from ..settings import Settings
 from ..sql import Statement
 from . import pooler
 from .actor import Actor
@@ -274,7 +274,7 @@ class Database:
                             error, timeout or self._settings.query_timeout
                         ) from None
                     if isinstance(error, asyncpg.InvalidCachedStatementError):
-                        work = _without_names(work, self._settings.pooler)
+                        work = pooler.without_names(work, self._settings.pooler)
                 attempt += 1
                 await asyncio.sleep(pause)
         finally:
@@ -367,31 +367,6 @@ class Transaction:
     async def fetchrow(self, statement: Statement[Row], *arguments: Any) -> Row | None:
         """The first row of a statement."""
         return await fetch_row(self._connection, statement, arguments, self._actor)
-
-
-class _Unnamed:
-    """A connection that prepares each statement anew and without a name."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    async def fetch(self, text: str, *arguments: Any, timeout: float | None = None) -> Any:
-        prepared = await self._connection.prepare(text, name="", timeout=timeout)
-        return await prepared.fetch(*arguments, timeout=timeout)
-
-    async def fetchrow(self, text: str, *arguments: Any) -> Any:
-        prepared = await self._connection.prepare(text, name="")
-        return await prepared.fetchrow(*arguments)
-
-
-def _without_names(
-    work: Callable[[Any], Awaitable[Result]], declared: Pooler
-) -> Callable[[Any], Awaitable[Result]]:
-    """PgBouncer gives the same text the same outdated statement, whatever the client's name."""
-    return work if declared != "prepared" else lambda connection: work(_Unnamed(connection))
 
 
 async def _reset(connection: Any) -> None:

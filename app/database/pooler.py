@@ -7,11 +7,14 @@ another process's is there in its place.
 
 import logging
 import time
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from ..errors import PoolerError
 from ..settings import Pooler
 from ..statements import server
+
+Result = TypeVar("Result")
 
 SQLSTATES: Final = frozenset(("26000", "42P05"))
 """A prepared statement does not exist, or exists already."""
@@ -68,3 +71,28 @@ def report(error: PoolerError) -> None:
     if time.monotonic() >= _silent_until:
         _silent_until = time.monotonic() + _LOG_INTERVAL
         _log.error("%s; until then what needs the database is answered with 503", error)
+
+
+class _Unnamed:
+    """A connection that prepares each statement anew and without a name."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def fetch(self, text: str, *arguments: Any, timeout: float | None = None) -> Any:
+        prepared = await self._connection.prepare(text, name="", timeout=timeout)
+        return await prepared.fetch(*arguments, timeout=timeout)
+
+    async def fetchrow(self, text: str, *arguments: Any) -> Any:
+        prepared = await self._connection.prepare(text, name="")
+        return await prepared.fetchrow(*arguments)
+
+
+def without_names(
+    work: Callable[[Any], Awaitable[Result]], declared: Pooler
+) -> Callable[[Any], Awaitable[Result]]:
+    """PgBouncer gives the same text the same outdated statement, whatever the client's name."""
+    return work if declared != "prepared" else lambda connection: work(_Unnamed(connection))
