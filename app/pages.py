@@ -20,6 +20,8 @@ _REASONS: Final = {
     "USER_NOT_FOUND": "The account of this link is not there any more.",
 }
 _OTHER: Final = "That did not work."
+SHARED_FILES: Final = (__package__ or "", "static")
+"""What the pages with styles have in common, as StaticFiles names a folder of a package."""
 
 
 def wants_page(request: Request) -> bool:

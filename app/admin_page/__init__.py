@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..auth.context import Services
+from ..pages import SHARED_FILES
 from ..settings import Settings
 from . import events, overview, sessions, sign_in, users
 from .health import health_screen
@@ -36,7 +37,7 @@ def admin_routes(services: Services, settings: Settings, version: str) -> list[B
     }
     return [
         *(_route(path, screen) for path, screen in screens.items()),
-        Mount(f"{PREFIX}/static", StaticFiles(directory=_STATIC)),
+        Mount(f"{PREFIX}/static", StaticFiles(directory=_STATIC, packages=[SHARED_FILES])),
         _route("/{path:path}", Screen(nowhere, "problem.html")),
     ]
 

@@ -39,6 +39,7 @@ def page(title: str, content: str, status: HTTPStatus = HTTPStatus.OK) -> Respon
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <link rel="icon" href="/dev/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/dev/base.css">
 <link rel="stylesheet" href="/dev/page.css">
 <main class="narrow"><div class="card"><h1>{title}</h1>
 {content}

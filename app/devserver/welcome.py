@@ -184,7 +184,8 @@ def development_app(
     """The application, with the page in place of the plain line at ``/``, and a provider to try."""
     app = create_app(settings)
     welcome = Welcome(settings=settings, data=data, key_file=key_file)
-    files = [Route("/state", welcome.state), Mount("/", StaticFiles(directory=STATIC))]
+    shown = StaticFiles(directory=STATIC, packages=[pages.SHARED_FILES])
+    files = [Route("/state", welcome.state), Mount("/", shown)]
     app.router.routes[:0] = [
         Route("/", welcome.page),
         *(provider.routes(app.state.auth.origins.trusts) if provider else ()),

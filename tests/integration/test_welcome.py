@@ -68,6 +68,8 @@ async def state(client: httpx.AsyncClient) -> dict[str, Any]:
     return answer.json()
 
 
+SHARED = ROOT / "app/static"
+
 # ---- whom it answers ----
 
 
@@ -79,9 +81,10 @@ async def test_browser_on_this_machine_gets_the_page_and_what_it_loads(
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; ")
     assert "unsafe" not in policy
-    for name in ("page.css", "page.js", "better-auth-client.js", "icon.svg"):
+    for name in ("base.css", "page.css", "page.js", "better-auth-client.js", "icon.svg"):
         loaded = await page.get(f"/dev/{name}", headers={"Sec-Fetch-Site": "same-origin"})
-        assert loaded.content == (STATIC / name).read_bytes()
+        folder = SHARED if name in ("base.css", "icon.svg") else STATIC
+        assert loaded.content == (folder / name).read_bytes()
         assert loaded.headers["cross-origin-resource-policy"] == "same-origin"
         assert "access-control-allow-origin" not in loaded.headers
 

@@ -23,12 +23,13 @@ def test_every_package_is_listed(given: dict[str, Any]) -> None:
 def test_every_file_beside_the_modules_is_taken_along(given: dict[str, Any]) -> None:
     patterns = ["*.py", *given["package-data"]["*"]]
     whole = {
+        "gatepost": ["static/*"],
         "gatepost.admin_page": ["static/*", "templates/*"],
         "gatepost.devserver": ["static/*"],
     }
     assert whole.items() <= given["package-data"].items()
     taken = {
-        ROOT / "app" / name.removeprefix("gatepost.") / pattern.removesuffix("/*")
+        ROOT / "app" / name.removeprefix("gatepost").removeprefix(".") / pattern.removesuffix("/*")
         for name, found in whole.items()
         for pattern in found
     }
