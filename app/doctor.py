@@ -279,14 +279,14 @@ async def events(settings: Settings, service: Connection) -> Outcome:
 
 async def idle_limit(service: Connection) -> Outcome:
     """A service that hangs, or that the network lost, would keep its locks for hours."""
-    limit = await service.fetchval(statements.idle_timeout)
-    if limit == "0":
+    off = await service.fetchcol(statements.limits_off)
+    if off:
         return (
             "warn",
-            "idle_in_transaction_session_timeout is off",
-            f"set it for the role, as {_where(files.SERVICE_ROLE)} does",
+            f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off",
+            f"run {_where(files.SERVICE_ROLE)} again, or set what it sets for the role",
         )
-    return ok(f"ended after {limit}")
+    return ok("what it leaves behind is ended by the server")
 
 
 async def replicas(url: str) -> Outcome:

@@ -12,10 +12,15 @@ read_only: Final = raw_statement(
     "doctor.read_only", "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
 )
 
-idle_timeout: Final = raw_statement(
-    "doctor.idle_timeout",
-    "SELECT current_setting('idle_in_transaction_session_timeout') AS idle_timeout",
+limits_off: Final = raw_statement(
+    "doctor.limits_off",
+    """
+    SELECT name FROM pg_settings WHERE setting = '0' AND name IN
+        ('client_connection_check_interval', 'idle_in_transaction_session_timeout')
+    ORDER BY 1
+    """,
 )
+"""The settings that would end what a service leaves behind, and are off."""
 
 time_zone: Final = raw_statement(
     "doctor.time_zone", "SELECT current_setting('TimeZone') AS time_zone"

@@ -176,12 +176,18 @@ def test_server_that_takes_no_writes_is_named(postgres: Server, database_url: st
 
 
 @pytest.mark.every_server
-def test_role_without_a_limit_for_idle_transactions_is_warned_of(
-    postgres: Server, database_url: str
-) -> None:
+def test_role_that_leaves_locks_behind_is_warned_of(postgres: Server, database_url: str) -> None:
     with role(postgres, urlsplit(database_url).path[1:]) as url:
         assert checked(settings(url, database_url), "idle limit").level == "ok"
-    assert checked(settings(database_url), "idle limit").level == "warn"
+        # as the role was made before this setting came
+        postgres.sql(f"ALTER ROLE {urlsplit(url).username} RESET client_connection_check_interval")
+        found = checked(settings(url, database_url), "idle limit")
+        assert found.level == "warn"
+        assert found.text.startswith("client_connection_check_interval is off; ")
+    found = checked(settings(database_url), "idle limit")
+    assert found.level == "warn"
+    both = "client_connection_check_interval and idle_in_transaction_session_timeout are off"
+    assert found.text.startswith(f"{both}; ")
 
 
 @pytest.mark.every_server
