@@ -103,6 +103,12 @@ def test_position_of_a_write_is_shown_by_the_next_read(pair: Pair) -> None:
     finally:
         pair.resume()
     caught_up(pair.primary, pair.standby)
+    for never in ("7FFFFFFF/FFFFFFFF", "FFFFFFFF/FFFFFFFF"):  # also past what the driver takes
+        beyond = pair.named("written", LATE | {"Gatepost-WAL-Position": never})
+        assert (beyond.json(), beyond.headers["gatepost-read"]) == (
+            [{"name": "written"}],
+            "primary",
+        )
     later = pair.named("written", LATE | {"Gatepost-WAL-Position": position})
     assert (later.json(), later.headers["gatepost-read"]) == ([{"name": "written"}], "replica")
 
