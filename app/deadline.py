@@ -1,17 +1,21 @@
 """A deadline for the current task: asyncio.timeout at half of its cost.
 
-It can do less: it cannot be moved, and it is entered by ``with``. A request has two of them.
+It is entered by ``with``, and moved without a new timer where it can be: in uvloop a timer costs
+as much as all the rest. A request has one of them, and each of its statements another.
 """
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+_EARLY: Final = 0.001
+"""Seconds that a timer may come before its time: uvloop counts whole milliseconds."""
 
 
 class Deadline:
     """Cancels what runs in its block after some seconds, which then ends in TimeoutError."""
 
-    __slots__ = ("_cancelling", "_fired", "_seconds", "_task", "_timer", "expired")
+    __slots__ = ("_at", "_cancelling", "_fired", "_seconds", "_task", "_timer", "expired")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -25,8 +29,18 @@ class Deadline:
             raise RuntimeError("a deadline needs a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._timer = task.get_loop().call_later(self._seconds, self._fire)
+        loop = task.get_loop()
+        self._at = loop.time() + self._seconds
+        self._timer = loop.call_at(self._at, self._fire)
         return self
+
+    def move(self, seconds: float) -> None:
+        """Let the rest of the block take so many seconds from now."""
+        loop = self._task.get_loop()
+        at, self._at = self._at, loop.time() + seconds
+        if self._at < at:
+            self._timer.cancel()
+            self._timer = loop.call_at(self._at, self._fire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -42,5 +56,9 @@ class Deadline:
             raise TimeoutError from error
 
     def _fire(self) -> None:
+        loop = self._task.get_loop()
+        if self._at - loop.time() > _EARLY:
+            self._timer = loop.call_at(self._at, self._fire)
+            return
         self._fired = True
         self._task.cancel()

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 from uuid import UUID
 
 from starlette.requests import Request
@@ -94,7 +96,7 @@ class CurrentSession:
     """None when it was not looked at."""
 
 
-@dataclass(slots=True)
+@dataclass
 class RequestContext:
     """One request: what came, and what goes out besides the body."""
 
@@ -103,12 +105,11 @@ class RequestContext:
     method: str
     headers: Mapping[str, str]
     cookies: dict[str, str]
-    client_ip: str | None
+    """A plugin's ``before`` may put in what came in another way."""
     request_id: str
     body: Any
     """The decoded body, or UNDEFINED without one."""
     query: dict[str, Any]
-    path_params: dict[str, str]
     current: CurrentSession | None = None
     response_headers: dict[str, str] = field(default_factory=dict)
     response_cookies: list[str] = field(default_factory=list)
@@ -125,6 +126,14 @@ class RequestContext:
     @property
     def settings(self) -> AuthSettings:
         return self.services.settings
+
+    @cached_property
+    def client_ip(self) -> str | None:
+        return self.services.client_addresses.of(self.request.scope)
+
+    @property
+    def path_params(self) -> dict[str, str]:
+        return {name: unquote(value) for name, value in self.request.path_params.items()}
 
     @property
     def actor(self) -> Actor:
@@ -164,7 +173,7 @@ class RequestContext:
         """A field of the body; the default also when the body is not an object."""
         return self.body.get(name, default) if isinstance(self.body, dict) else default
 
-    @property
+    @cached_property
     def session_token(self) -> str | None:
         """The token of the session cookie, when its signature is good."""
         cookies = self.services.cookies

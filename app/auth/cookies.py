@@ -9,7 +9,6 @@ them: a value that could be the signed part of one is no cookie either.
 import binascii
 import hmac
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -149,13 +148,9 @@ class Cookies:
 
     def stale_cleared(self, cookies: dict[str, str]) -> list[str]:
         """Set-Cookie lines that end copies of the session, which Gatepost does not make."""
-        copies = (name for name in cookies if name.startswith(self.session_data))
-        cleared = (
-            self.cleared(name)
-            for name in copies
-            if self._is_chunk(name) or (name == self.session_data and cookies[name])
-        )
-        return list(islice(cleared, _MOST))
+        copies = [name for name in cookies if name.startswith(self.session_data)]
+        stale = [n for n in copies if self._is_chunk(n) or (n == self.session_data and cookies[n])]
+        return [self.cleared(name) for name in stale[:_MOST]]
 
     def _is_chunk(self, name: str) -> bool:
         start, dot, number = name.rpartition(".")

@@ -26,9 +26,8 @@ class Cors:
 
     def add_headers(self, request_headers: Headers, response: Response) -> None:
         """Let the origin read a response; Vary for every origin, because caches need it."""
-        origin = request_headers.get("origin")
         response.raw_headers.append(_VARY)
-        if origin and self._trusts(origin):
+        if "origin" in request_headers and self._trusts(origin := request_headers["origin"]):
             allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
             response.raw_headers += [allowed, _CREDENTIALS]
 

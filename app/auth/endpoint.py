@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -239,18 +239,15 @@ class JsonResponse(Response):
 def request_context(services: Services, request: Request) -> RequestContext:
     """What a request came with; nothing is checked yet."""
     headers = request.headers
-    path_params = request.path_params
     return RequestContext(
         services=services,
         request=request,
         method=request.method,
         headers=headers,
         cookies=cookies.parse("; ".join(headers.getlist("cookie"))),
-        client_ip=services.client_addresses.of(request.scope),
         request_id=request.scope["state"].get("request_id", ""),
         body=validation.UNDEFINED,
         query=_query(request),
-        path_params={name: unquote(value) for name, value in path_params.items()},
     )
 
 
@@ -273,8 +270,8 @@ def _response(context: RequestContext, result: Any) -> Response:
 
 
 def _shows_service_key(context: RequestContext) -> bool:
-    key = context.headers.get("apikey")
-    return key is not None and context.services.knows_service_key(key)
+    headers = context.headers
+    return "apikey" in headers and context.services.knows_service_key(headers["apikey"])
 
 
 def not_text(name: str) -> str:
