@@ -19,6 +19,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._at = 0.0  # the loop's time that it was moved to
         self._fired = False
         self.expired = False
         """Whether the block ended by this deadline, and not by a TimeoutError of its own."""
@@ -29,18 +30,16 @@ class Deadline:
             raise RuntimeError("a deadline needs a task")
         self._task = task
         self._cancelling = task.cancelling()
-        loop = task.get_loop()
-        self._at = loop.time() + self._seconds
-        self._timer = loop.call_at(self._at, self._fire)
+        self._timer = task.get_loop().call_later(self._seconds, self._fire)
         return self
 
     def move(self, seconds: float) -> None:
         """Let the rest of the block take so many seconds from now."""
         loop = self._task.get_loop()
-        at, self._at = self._at, loop.time() + seconds
-        if self._at < at:
+        self._at = loop.time() + seconds
+        if seconds < self._seconds:  # the timer may be late for it
             self._timer.cancel()
-            self._timer = loop.call_at(self._at, self._fire)
+            self._timer = loop.call_later(seconds, self._fire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -57,8 +56,9 @@ class Deadline:
 
     def _fire(self) -> None:
         loop = self._task.get_loop()
-        if self._at - loop.time() > _EARLY:
-            self._timer = loop.call_at(self._at, self._fire)
+        left = self._at - loop.time()
+        if left > _EARLY:  # it was moved
+            self._timer = loop.call_later(left, self._fire)
             return
         self._fired = True
         self._task.cancel()

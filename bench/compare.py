@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -238,7 +239,8 @@ def session(bench: Bench) -> None:
         response = send(ours.port, requests[0])
         if response.content != expected.content or response.json()["user"] is None:
             raise SystemExit(f"different responses: {response.text} {expected.text}")
-        others = [stack.enter_context(bench.rival(one)) for one in rivals.RIVALS]
+        compared = () if bench.options.no_others else rivals.RIVALS
+        others = [stack.enter_context(bench.rival(one)) for one in compared]
         everyone = [base, ours, *others]
         bench.rounds(everyone)
         rows = [
@@ -257,12 +259,29 @@ def session(bench: Bench) -> None:
         print("Multiples of LIMIT-B, but for the last two columns.\n")
         head = ("requests/s", "p99", "CPU of the service", "… and the database")
         print(table(("", *head, "statements per request", "memory"), rows))
-        print("\nGatepost's requests per second, as a multiple of the others':\n")
-        print(table(("", "×"), [[o.name, spread(ours.ratios(o, _rate), 1)] for o in others]))
+        if others:
+            print("\nGatepost's requests per second, as a multiple of the others':\n")
+            print(table(("", "×"), [[o.name, spread(ours.ratios(o, _rate), 1)] for o in others]))
+        absolute(everyone[:2])
     print(
         "\npgbench with the statement of LIMIT-B, as a multiple of LIMIT-B's requests/s: ", end=""
     )
     print(spread([rate / one.rate for rate, one in zip(pgbench(bench), base.rounds, strict=True)]))
+
+
+def absolute(contestants: list[Contestant]) -> None:
+    """What the ratios are of, for comparison with another machine."""
+    print("\nFor scale, medians of this machine:\n")
+    rows = [
+        [
+            one.name,
+            f"{statistics.median(map(_rate, one.rounds)):,.0f}",
+            f"{statistics.median(map(_p99, one.rounds)) / 1000:.1f} ms",
+            f"{statistics.median(map(_cpu, one.rounds)) * 1e6:.0f} µs",
+        ]
+        for one in contestants
+    ]
+    print(table(("", "requests/s", "p99", "CPU of the service per request"), rows))
 
 
 def pgbench(bench: Bench) -> list[float]:
@@ -286,7 +305,7 @@ def pgbench(bench: Bench) -> list[float]:
 
 def rest_api(bench: Bench) -> None:
     """Four requests of the REST API compared with the same by hand."""
-    rows = []
+    rows, both = [], []
     kinds = rest(bench)
     for kind, requests in kinds.items():
         with (
@@ -294,6 +313,7 @@ def rest_api(bench: Bench) -> None:
             bench.running("Gatepost", requests) as ours,
         ):
             bench.rounds([base, ours])
+            both += [replace(one, name=f"{kind}, {one.name}") for one in (base, ours)]
             rows.append(
                 [
                     kind,
@@ -303,6 +323,7 @@ def rest_api(bench: Bench) -> None:
     print("\n## The REST API, as multiples of the same by hand\n")
     head = ("requests/s", "p99", "CPU of the service", "… and the database")
     print(table(("", *head), rows))
+    absolute(both)
 
 
 def sign_in(bench: Bench) -> None:
@@ -476,13 +497,21 @@ def main() -> None:
     parser.add_argument(
         "--pgbouncer", action="append", metavar="PROGRAM", help="may be given several times"
     )
+    parser.add_argument(
+        "--no-others",
+        action="store_true",
+        help="compare with the work by hand alone, which takes neither Node nor npm",
+    )
     options = parser.parse_args()
     options.pgbouncer = options.pgbouncer or ["pgbouncer"]
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}")
+    sections = options.sections or list(SECTIONS)
+    if options.no_others and "sign-in" in sections:
+        parser.error("sign-in compares with better-auth on Node: name the other sections")
     options.lookups = min(LOOKED_UP, options.sessions)
-    if options.sections != ["pooler"]:  # where only Gatepost runs
+    if {"session", "sign-in"}.intersection(sections) and not options.no_others:
         rivals.install()
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name:
         folder = Path(name)
@@ -492,7 +521,7 @@ def main() -> None:
             del os.environ[KEEP_HEAP[0]]
             bench = Bench(postgres, folder, options)
             bench.seed()
-            for section in options.sections or SECTIONS:
+            for section in sections:
                 SECTIONS[section](bench)
 
 

@@ -284,10 +284,13 @@ class Database:
         pool, gate = self._whole._pool, self._gate
         if pool is None:
             raise DatabaseUnavailableError("the pool is not open")
+        acquire_timeout = self._settings.acquire_timeout
         entered, connection = False, None
         self._whole._waiting += 1
         try:
-            with Deadline(self._settings.acquire_timeout) as deadline:
+            # the lesser of both, so that neither move needs another timer
+            with Deadline(min(acquire_timeout, timeout)) as deadline:
+                deadline.move(acquire_timeout)
                 try:
                     if gate is not None:
                         await gate.enter()
