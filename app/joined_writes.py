@@ -30,10 +30,6 @@ class JoinedWrites:
         self._flush()
         self._transport.close()
 
-    def is_closing(self) -> bool:
-        # as below, but asked for each response
-        return self._transport.is_closing()
-
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting and not self._transport.is_closing():  # the client may have gone meanwhile

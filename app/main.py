@@ -127,8 +127,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     app = Starlette(
         routes=[
-            *rest.routes(),
             *(auth_routes(auth, docs.auth_routes() if docs else ()) if auth else ()),
+            *rest.routes(),
             *(docs.routes() if docs else ()),
             *admin_page,
             # for operators, so in no description of the APIs

@@ -175,7 +175,7 @@ class RequestContext:
 
     @cached_property
     def session_token(self) -> str | None:
-        """The token of the session cookie, when its signature is good."""
+        """The token of the session cookie, when its signature is good. Kept once it was read."""
         cookies = self.services.cookies
         return cookies.signed_value(self.cookies, cookies.session_token)
 

@@ -160,6 +160,20 @@ async def test_statement_past_its_deadline_ends_on_the_server(
         assert await pid(database)
 
 
+async def test_statement_that_waited_long_for_its_connection_keeps_its_own_deadline(
+    database_url: str,
+) -> None:
+    async with opened(database_url, GATEPOST_ACQUIRE_TIMEOUT="30") as database:
+        await pid(database)
+        busy = asyncio.create_task(database.fetchrow(SLEEP, timeout=1))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(15):
+            with pytest.raises(QueryTimeoutError):
+                await database.fetchrow(SLEEP, timeout=0.3)
+        with pytest.raises(QueryTimeoutError):
+            await busy
+
+
 async def test_transaction_past_its_deadline_is_rolled_back(
     database_url: str, db: asyncpg.Connection
 ) -> None:

@@ -57,31 +57,6 @@ async def test_inner_deadline_leaves_the_outer_one_running() -> None:
     assert not outer.expired
 
 
-@pytest.mark.parametrize("first", [0.02, 60])
-async def test_moved_deadline_ends_the_block_at_its_new_time(first: float) -> None:
-    deadline = Deadline(first)
-
-    async def wait() -> None:
-        with deadline:
-            deadline.move(0.2)
-            await asyncio.sleep(60)
-
-    started = time.monotonic()
-    with pytest.raises(TimeoutError):
-        await wait()
-    assert 0.19 < time.monotonic() - started < 30
-    assert deadline.expired
-
-
-async def test_block_that_ends_before_its_moved_deadline_is_not_cancelled_later() -> None:
-    deadline = Deadline(0.02)
-    with deadline:
-        deadline.move(0.1)
-        await asyncio.sleep(0.05)  # the first time is over
-    await asyncio.sleep(0.1)
-    assert not deadline.expired
-
-
 def test_deadline_needs_a_task() -> None:
     async def nothing() -> None:
         return None
